@@ -1,0 +1,82 @@
+"""The values that pipelines handle: JSON, and nothing that one of the stores could not hold.
+
+What a node returns passes `check_value` before anything else sees it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from flume.errors import FlumeError
+
+JsonValue: TypeAlias = Any
+"""None, bool, int, float, str, or a list or a dict with str keys of the same. Treated as read-only once it is in a run."""
+
+JsonObject: TypeAlias = Mapping[str, Any]
+
+MAX_DEPTH = 64
+"""Levels of nesting that both stores hold (MongoDB stops at 100, and a run adds its own)."""
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+class BadValueError(FlumeError):
+    """A value that is not JSON, or that a store could not hold. ``pointer`` names the place in the value."""
+
+    code = "bad-output"
+
+    def __init__(self, pointer: str, reason: str) -> None:
+        self.pointer = pointer
+        self.reason = reason
+        super().__init__(f"{pointer or 'value'}: {reason}")
+
+
+def check_value(value: object) -> None:
+    """Raise `BadValueError` unless ``value`` is JSON that every store can hold.
+
+    Refused: NaN and infinities, integers beyond 64 bits, keys that are not text or hold NUL, text with lone surrogates, nesting
+    above `MAX_DEPTH`, and any other Python type.
+    """
+    _check(value, "", 0)
+
+
+def _check(value: object, pointer: str, depth: int) -> None:
+    kind = type(value)
+    if kind is str:
+        if not value.isascii():  # type: ignore[attr-defined]
+            _check_text(str(value), pointer)
+    elif value is None or kind is bool:
+        return
+    elif kind is int:
+        if not INT64_MIN <= value <= INT64_MAX:  # type: ignore[operator]
+            raise BadValueError(pointer, "an integer beyond 64 bits; return it as text")
+    elif kind is float:
+        if value != value or value in (float("inf"), float("-inf")):
+            raise BadValueError(pointer, "NaN and infinity are not JSON; return null or text")
+    elif depth >= MAX_DEPTH:
+        raise BadValueError(pointer, f"nested deeper than {MAX_DEPTH} levels")
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            _check_key(key, pointer)
+            _check(inner, f"{pointer}/{key}", depth + 1)
+    elif isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, str)):
+        for index, inner in enumerate(value):
+            _check(inner, f"{pointer}/{index}", depth + 1)
+    elif isinstance(value, str):
+        _check_text(str(value), pointer)
+    else:
+        raise BadValueError(pointer, f"a {kind.__name__} is not JSON; return text, numbers, lists and objects")
+
+
+def _check_key(key: object, pointer: str) -> None:
+    if not isinstance(key, str):
+        raise BadValueError(pointer, f"the key {key!r} is not text")
+    if "\0" in key:
+        raise BadValueError(pointer, "a key holds the NUL character")
+    _check_text(key, pointer)
+
+
+def _check_text(text: str, pointer: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadValueError(pointer, "text with a lone surrogate is not valid Unicode") from error

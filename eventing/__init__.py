@@ -1,0 +1,1 @@
+"""What the parts of Flume say to each other, and how it travels."""

@@ -1,0 +1,1 @@
+"""Flume: durable pipelines of scale-to-zero functions."""

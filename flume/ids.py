@@ -1,8 +1,8 @@
 """Names that must not be mixed up, as types of their own.
 
-An *instance* is a node inside its loop items: ``fetch``, ``each[3].fetch``, ``a[3].b[0].c``. A *scope path* names the place where
-nodes live: the empty string is the run itself, ``each[3]`` is item 3 of the loop ``each``. Events, keys, logs and API paths speak
-of instances, never of bare node ids.
+An *instance* is a node inside its loop items: ``fetch``, ``each[3].fetch``, ``a[3].b[0].c``. A *scope path* names the
+place where nodes live: the empty string is the run itself, ``each[3]`` is item 3 of the loop ``each``. Events, keys,
+logs and API paths speak of instances, never of bare node ids.
 """
 
 from typing import NewType

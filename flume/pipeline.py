@@ -1,7 +1,7 @@
 """A pipeline as a person defined it: domain types without any trace of YAML, HTTP or storage.
 
-`flume.document` makes them out of text and reports what is wrong with it; `flume.plan` resolves them against node types. Values that
-may hold templates (``config``, ``inputs``, ``when``) are kept exactly as written.
+`flume.document` makes them out of text and reports what is wrong with it; `flume.plan` resolves them against node
+types. Values that may hold templates (``config``, ``inputs``, ``when``) are kept exactly as written.
 """
 
 from collections.abc import Mapping
@@ -124,8 +124,8 @@ class ManualTrigger:
 class WebhookTrigger:
     """An HTTP request to ``/hooks/{namespace}/{path}``.
 
-    ``secret`` is the name of a secret, not its value. ``header`` and ``algorithm`` matter for HMAC alone. ``responds`` True holds the
-    request open for up to ``wait``.
+    ``secret`` is the name of a secret, not its value. ``header`` and ``algorithm`` matter for HMAC alone. ``responds``
+    True holds the request open for up to ``wait``.
     """
 
     id: str

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 class Problem:
     """One thing wrong with a document.
 
-    ``pointer`` is a JSON pointer into the document (``/nodes/2/config/url``; empty for the whole). ``line`` and ``column`` count
-    from 1 and are None where no source text is known.
+    ``pointer`` is a JSON pointer into the document (``/nodes/2/config/url``; empty for the whole). ``line`` and
+    ``column`` count from 1 and are None where no source text is known.
     """
 
     code: str

@@ -33,8 +33,8 @@ class BadValueError(FlumeError):
 def check_value(value: object) -> None:
     """Raise `BadValueError` unless ``value`` is JSON that every store can hold.
 
-    Refused: NaN and infinities, integers beyond 64 bits, keys that are not text or hold NUL, text with lone surrogates, nesting
-    above `MAX_DEPTH`, and any other Python type.
+    Refused: NaN and infinities, integers beyond 64 bits, keys that are not text or hold NUL, text with lone surrogates,
+    nesting above `MAX_DEPTH`, and any other Python type.
     """
     _check(value, "", 0)
 

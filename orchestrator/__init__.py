@@ -1,0 +1,1 @@
+"""Decides: moves runs forward, keeps their state, and serves the HTTP API."""

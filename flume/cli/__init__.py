@@ -1,0 +1,1 @@
+"""The roof: composes everything behind the ``flume`` command. Nobody imports it."""

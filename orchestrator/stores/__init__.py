@@ -1,0 +1,1 @@
+"""Implementations of `orchestrator.store`, one per database."""

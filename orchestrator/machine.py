@@ -1,0 +1,595 @@
+"""The machine: how a run's state moves. A pure function from a plan, a run and an event to the next run and the
+commands to carry out.
+
+Its promises, each of which is a test:
+
+1. `advance` is total: any event in any state gives a run and commands, never an exception.
+2. The same events in the same order give the same run and the same commands.
+3. An event that is late, repeated, or about an old attempt changes nothing; a finished node never changes.
+4. A node starts only when all it needs is settled; an attempt is sent once; never more attempts than allowed.
+5. A run ends exactly once; after that nothing changes it.
+6. If every command is answered, the run ends.
+7. `pending(plan, run)` gives the commands not yet answered: recovery is to carry them out again.
+
+Rules of movement. An edge is settled when its node is, and taken when the node left by the edge's port. A node whose
+incoming edges are all settled is started if one was taken, and skipped otherwise; what a skip settles is skipped or
+started in the same step. A node that fails for good leaves by its ``error`` edges, or goes on as if empty (``onError:
+continue``), or ends its scope: the run, or the item of a loop. A scope ends when all its nodes are settled. A loop
+keeps up to ``concurrency`` items under way, and completes when its results were gathered.
+
+A loop's node is ``running`` from the moment it is started; `LoopState` says how far it is. Before its items are known
+it is an attempt like any other, may be retried and can time out; from then on its body decides.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import assert_never
+
+from flume.ids import ROOT, Instance, Millis, NodeId, ScopePath, instance_in, item_scope, split_instance, split_scope
+from flume.nodes.types import ERROR, OUT
+from flume.pipeline import Lane, OnError
+from flume.plan import LoopPlan, Plan, PlanNode, ScopePlan
+from orchestrator.draft import Draft
+from orchestrator.events import (
+    CancelRequested,
+    Command,
+    DecideLoopStep,
+    Event,
+    GatherLoop,
+    LoopOpened,
+    LoopStepDecided,
+    NodeCompleted,
+    NodeFailed,
+    NodeSkipped,
+    NodeSlept,
+    PhaseChanged,
+    RunStarted,
+    StartAttempt,
+    StopAttempt,
+    TakenOver,
+    Tick,
+)
+from orchestrator.retries import retry_delay_ms
+from orchestrator.state import (
+    NULL,
+    Arrivals,
+    AttemptRecord,
+    Failure,
+    LoopState,
+    ManyOutputs,
+    NodeState,
+    NodeStatus,
+    Phase,
+    Run,
+    RunStatus,
+    Scope,
+    ScopeOutput,
+    SingleOutput,
+)
+
+MAX_RECOVERIES = 3
+"""An attempt that was under way when this many owners in a row died is taken to be what kills them."""
+
+MAX_ATTEMPTS_KEPT = 10
+
+_PHASES = tuple(Phase)
+
+
+def advance(plan: Plan, run: Run, event: Event) -> tuple[Run, tuple[Command, ...]]:
+    """The run after ``event``, and the commands that follow from it; the same run object if the event changes nothing.
+
+    Commands are to be carried out after the returned run was committed.
+    """
+    if run.status.is_ended:
+        return run, ()
+    draft = Draft(plan, run, event.at)
+    _apply(draft, event)
+    _follow_up(draft)
+    return draft.finish()
+
+
+def pending(plan: Plan, run: Run) -> tuple[Command, ...]:
+    """The commands of a run that have not been answered: what a new owner carries out again."""
+    if run.status is not RunStatus.RUNNING:
+        return ()
+    return tuple(command for path in run.scopes for command in _pending_in(plan, run, path))
+
+
+def wake_at(run: Run) -> Millis | None:
+    """The earliest moment at which a `Tick` would change the run, or None if only answers can."""
+    if run.status is not RunStatus.RUNNING:
+        return None
+    due = [state.due_at for scope in run.scopes.values() for state in scope.nodes.values() if state.due_at is not None]
+    if run.deadline_at is not None:
+        due.append(run.deadline_at)
+    return min(due, default=None)
+
+
+def is_asleep(run: Run) -> bool:
+    """Whether nothing is under way and only time can move the run."""
+    return run.status is RunStatus.RUNNING and not any(
+        state.status is NodeStatus.RUNNING and (state.loop is None or state.loop.deciding or state.loop.gathering)
+        for scope in run.scopes.values()
+        for state in scope.nodes.values()
+    )
+
+
+def restored(plan: Plan, run: Run) -> Run:
+    """A run as it came from a store, with what follows from its nodes worked out again."""
+    scopes = {path: _with_arrivals(plan.scope(path), scope) for path, scope in run.scopes.items()}
+    return replace(run, scopes=scopes)
+
+
+def without_ended_items(run: Run) -> Run:
+    """The run with only the items that are still under way; call it once the ended ones are stored."""
+    if len(run.scopes) == 1:
+        return run
+    scopes = {path: scope for path, scope in run.scopes.items() if path == ROOT or not scope.status.is_ended}
+    return replace(run, scopes=scopes) if len(scopes) < len(run.scopes) else run
+
+
+def _apply(draft: Draft, event: Event) -> None:
+    match event:
+        case RunStarted():
+            _begin(draft, event)
+        case NodeCompleted():
+            _complete(draft, event)
+        case NodeFailed():
+            _record_failure(draft, event)
+        case NodeSkipped():
+            _skip_by_condition(draft, event)
+        case NodeSlept():
+            _sleep(draft, event)
+        case LoopOpened():
+            _open_loop(draft, event)
+        case LoopStepDecided():
+            _decide_step(draft, event)
+        case PhaseChanged():
+            _change_phase(draft, event)
+        case Tick():
+            _tick(draft)
+        case CancelRequested():
+            _end_scope(draft, ROOT, RunStatus.CANCELLED, Failure("cancelled", event.reason))
+        case TakenOver():
+            _take_over(draft)
+        case _:
+            assert_never(event)
+
+
+def _follow_up(draft: Draft) -> None:
+    """Follow the edges of what settled and fold what ended, until nothing is left; a loop, since chains may be thousands long."""
+    while draft.settled or draft.ended_items:
+        if draft.settled:
+            _follow_edges(draft, *draft.settled.popleft())
+        else:
+            _fold(draft, draft.ended_items.popleft())
+
+
+def _follow_edges(draft: Draft, path: ScopePath, node_id: NodeId) -> None:
+    scope = draft.open(path)
+    if scope.status is not RunStatus.RUNNING:
+        return
+    plan = draft.plan.scope(path)
+    port = scope.nodes[node_id].port
+    for edge in plan.nodes[node_id].outgoing:
+        target = plan.nodes[edge.to_node]
+        arrivals = scope.arrive(target, taken=port == edge.port)
+        if arrivals.open:
+            continue
+        if arrivals.taken:
+            _start(draft, path, target)
+        else:
+            draft.settle(path, target.id, NodeState(NodeStatus.SKIPPED, completed_at=draft.at))
+    if scope.unsettled == 0:
+        _end_scope(draft, path, RunStatus.COMPLETED)
+
+
+def _begin(draft: Draft, event: RunStarted) -> None:
+    root = draft.scope(ROOT)
+    if root is None or root.status is not RunStatus.PENDING:
+        return
+    scope = draft.open(ROOT)
+    scope.status, scope.started_at = RunStatus.RUNNING, event.at
+    if draft.plan.timeout is not None:
+        draft.deadline_at = Millis(event.at + int(draft.plan.timeout.total_seconds() * 1000))
+    draft.seeds = event.seeds
+    _start_roots(draft, ROOT)
+
+
+def _start_roots(draft: Draft, path: ScopePath) -> None:
+    plan = draft.plan.scope(path)
+    for node_id in plan.roots:
+        _start(draft, path, plan.nodes[node_id])
+    if not plan.order:
+        _end_scope(draft, path, RunStatus.COMPLETED)
+
+
+def _start(draft: Draft, path: ScopePath, node: PlanNode) -> None:
+    seed = draft.seeds.get(node.id) if path == ROOT else None
+    if seed is not None:
+        _start_seeded(draft, node, seed)
+        return
+    phase = None if node.lane is Lane.ENGINE else Phase.QUEUED
+    state = NodeState(NodeStatus.RUNNING, attempt=1, phase=phase, ready_at=draft.at, started_at=draft.at)
+    draft.put(path, node.id, state)
+    draft.commands.append(StartAttempt(instance_in(path, node.id), 1))
+
+
+def _start_seeded(draft: Draft, node: PlanNode, seed: NodeState) -> None:
+    """Take over what another run recorded: a whole result, or a loop that is partly done."""
+    if seed.loop is not None and not seed.status.is_settled:
+        draft.count(seed.loop.items)
+        draft.put(ROOT, node.id, seed)
+        _continue_loop(draft, ROOT, node)
+        return
+    draft.count(seed.output)
+    if node.responds and draft.response is None:
+        draft.response = node.id
+    draft.settle(ROOT, node.id, seed)
+
+
+def _running(draft: Draft, instance: Instance, attempt: int) -> NodeState | None:
+    """The node's state if this very attempt is what is awaited, else None: the event is late, repeated or old."""
+    state = draft.node(instance)
+    if state is None or state.status is not NodeStatus.RUNNING or state.attempt != attempt:
+        return None
+    return state
+
+
+def _complete(draft: Draft, event: NodeCompleted) -> None:
+    state = _running(draft, event.instance, event.attempt)
+    if state is None:
+        return
+    path, node_id = split_instance(event.instance)
+    node = draft.plan.nodes[node_id]
+    if node.loop is not None and (state.loop is None or not state.loop.gathering):
+        return
+    draft.count(event.output)
+    if node.responds and path == ROOT and draft.response is None:
+        draft.response = node_id
+    loop = None if state.loop is None else replace(state.loop, gathering=False, items=None, last=None)
+    settled = replace(
+        _ended(state, NodeStatus.COMPLETED, event.at, None),
+        port=event.port,
+        output=event.output,
+        meta=event.meta,
+        loop=loop,
+    )
+    draft.settle(path, node_id, settled)
+
+
+def _ended(state: NodeState, status: NodeStatus, at: Millis, failure: Failure | None) -> NodeState:
+    """A node whose present attempt got its last answer."""
+    return replace(
+        state,
+        status=status,
+        phase=None,
+        answered=state.answered + 1,
+        recoveries=0,
+        completed_at=at,
+        due_at=None,
+        error=failure,
+        attempts=_with_attempt(state, at, failure),
+    )
+
+
+def _with_attempt(state: NodeState, at: Millis, failure: Failure | None) -> tuple[AttemptRecord, ...]:
+    record = AttemptRecord(state.attempt, state.started_at if state.started_at is not None else at, at, failure)
+    return (*state.attempts, record)[-MAX_ATTEMPTS_KEPT:]
+
+
+def _skip_by_condition(draft: Draft, event: NodeSkipped) -> None:
+    state = _running(draft, event.instance, event.attempt)
+    if state is None or state.loop is not None:
+        return
+    path, node_id = split_instance(event.instance)
+    draft.settle(path, node_id, NodeState(NodeStatus.SKIPPED, completed_at=event.at))
+
+
+def _sleep(draft: Draft, event: NodeSlept) -> None:
+    state = _running(draft, event.instance, event.attempt)
+    path, node_id = split_instance(event.instance)
+    if state is None or draft.plan.nodes[node_id].loop is not None:
+        return
+    waiting = replace(state, status=NodeStatus.WAITING, phase=None, due_at=event.until, output=event.output)
+    draft.put(path, node_id, waiting)
+
+
+def _change_phase(draft: Draft, event: PhaseChanged) -> None:
+    state = _running(draft, event.instance, event.attempt)
+    if state is None or state.phase is None or _PHASES.index(event.phase) <= _PHASES.index(state.phase):
+        return
+    path, node_id = split_instance(event.instance)
+    draft.put(path, node_id, replace(state, phase=event.phase))
+
+
+def _record_failure(draft: Draft, event: NodeFailed) -> None:
+    state = _running(draft, event.instance, event.attempt)
+    if state is None:
+        return
+    path, node_id = split_instance(event.instance)
+    node = draft.plan.nodes[node_id]
+    if state.loop is not None:
+        if state.loop.deciding or state.loop.gathering:
+            _fail(draft, path, node, state, event.failure)
+    elif event.failure.retryable and event.attempt < node.retry.attempts:
+        draft.put(path, node_id, _retrying(node, state, event))
+    else:
+        _fail(draft, path, node, state, event.failure)
+
+
+def _retrying(node: PlanNode, state: NodeState, event: NodeFailed) -> NodeState:
+    delay = retry_delay_ms(node.retry, event.attempt, jitter=event.jitter, retry_after_ms=event.retry_after_ms)
+    return replace(
+        state,
+        status=NodeStatus.RETRYING,
+        phase=None,
+        answered=state.answered + event.answered,
+        recoveries=0,
+        # An unanswered attempt is repeated under the same key, so it must render to the same bytes: `$now` stays.
+        ready_at=None if event.answered else state.ready_at,
+        due_at=Millis(event.at + delay),
+        error=event.failure,
+        attempts=_with_attempt(state, event.at, event.failure),
+    )
+
+
+def _fail(draft: Draft, path: ScopePath, node: PlanNode, state: NodeState, failure: Failure) -> None:
+    """The node has failed for good."""
+    _cancel_items(draft, instance_in(path, node.id), state)
+    blamed = failure if failure.node is not None else replace(failure, node=instance_in(path, node.id))
+    failed = replace(_ended(state, NodeStatus.FAILED, draft.at, blamed), output=NULL)
+    if node.takes_errors:
+        draft.settle(path, node.id, replace(failed, port=ERROR))
+    elif node.on_error is OnError.CONTINUE:
+        draft.settle(path, node.id, replace(failed, port=OUT))
+    else:
+        scope = draft.open(path)
+        scope.nodes[node.id] = failed
+        scope.unsettled -= 1
+        _end_scope(draft, path, RunStatus.FAILED, blamed)
+
+
+def _tick(draft: Draft) -> None:
+    if draft.deadline_at is not None and draft.at >= draft.deadline_at:
+        _end_scope(draft, ROOT, RunStatus.FAILED, Failure("run-timeout", "the run took longer than its timeout allows"))
+        return
+    for path, node_id, state in _due(draft):
+        if state.status is NodeStatus.RETRYING:
+            again = replace(
+                state,
+                status=NodeStatus.RUNNING,
+                attempt=state.attempt + 1,
+                phase=None if draft.plan.nodes[node_id].lane is Lane.ENGINE else Phase.QUEUED,
+                ready_at=state.ready_at if state.ready_at is not None else draft.at,
+                started_at=draft.at,
+                due_at=None,
+            )
+            draft.put(path, node_id, again)
+            draft.commands.append(StartAttempt(instance_in(path, node_id), again.attempt))
+        else:
+            draft.count(state.output)
+            awake = replace(_ended(state, NodeStatus.COMPLETED, draft.at, None), port=OUT)
+            draft.settle(path, node_id, awake)
+
+
+def _due(draft: Draft) -> list[tuple[ScopePath, NodeId, NodeState]]:
+    found = []
+    for path in draft.paths():
+        scope = draft.scope(path)
+        if scope is None or scope.status is not RunStatus.RUNNING:
+            continue
+        for node_id, state in scope.nodes.items():
+            if state.due_at is not None and state.due_at <= draft.at:
+                found.append((path, node_id, state))
+    return found
+
+
+def _open_loop(draft: Draft, event: LoopOpened) -> None:
+    state = _running(draft, event.instance, event.attempt)
+    path, node_id = split_instance(event.instance)
+    if state is None or state.loop is not None:
+        return
+    node = draft.plan.nodes[node_id]
+    if node.loop is None:
+        return
+    draft.count(event.items)
+    draft.put(path, node_id, replace(state, loop=LoopState(total=event.total, items=event.items)))
+    _continue_loop(draft, path, node)
+
+
+def _continue_loop(draft: Draft, path: ScopePath, node: PlanNode) -> None:
+    """Open as many items as may be under way, or ask for the next decision, or for the results."""
+    state = draft.open(path).nodes[node.id]
+    loop, plan = state.loop, node.loop
+    if loop is None or plan is None:
+        return
+    if loop.total is None:
+        _continue_while(draft, path, node, state, loop, plan)
+        return
+    redo, following = list(loop.redo), loop.next
+    opened: list[int] = []
+    while len(loop.active) + len(opened) < plan.concurrency and (redo or following < loop.total):
+        if redo:
+            opened.append(redo.pop(0))
+        else:
+            opened.append(following)
+            following += 1
+    active = (*loop.active, *opened)
+    gathering = not active
+    loop = replace(loop, redo=tuple(redo), next=following, active=active, gathering=gathering)
+    draft.put(path, node.id, replace(state, loop=loop))
+    instance = instance_in(path, node.id)
+    if gathering:
+        draft.commands.append(GatherLoop(instance, state.attempt))
+    for index in opened:
+        _open_item(draft, item_scope(instance, index), plan.body)
+
+
+def _continue_while(
+    draft: Draft, path: ScopePath, node: PlanNode, state: NodeState, loop: LoopState, plan: LoopPlan
+) -> None:
+    if loop.active or loop.deciding:
+        return
+    instance = instance_in(path, node.id)
+    if plan.limit is not None and loop.next >= plan.limit:
+        draft.put(path, node.id, replace(state, loop=replace(loop, gathering=True)))
+        draft.commands.append(GatherLoop(instance, state.attempt))
+    else:
+        draft.put(path, node.id, replace(state, loop=replace(loop, deciding=True)))
+        draft.commands.append(DecideLoopStep(instance, state.attempt, loop.next))
+
+
+def _decide_step(draft: Draft, event: LoopStepDecided) -> None:
+    state = draft.node(event.instance)
+    if state is None or state.status is not NodeStatus.RUNNING or state.loop is None:
+        return
+    if not state.loop.deciding or state.loop.next != event.index:
+        return
+    path, node_id = split_instance(event.instance)
+    plan = draft.plan.nodes[node_id].loop
+    if plan is None:
+        return
+    if not event.goes_on:
+        draft.put(path, node_id, replace(state, loop=replace(state.loop, deciding=False, gathering=True)))
+        draft.commands.append(GatherLoop(event.instance, state.attempt))
+        return
+    loop = replace(state.loop, deciding=False, next=event.index + 1, active=(event.index,))
+    draft.put(path, node_id, replace(state, loop=loop))
+    _open_item(draft, item_scope(event.instance, event.index), plan.body)
+
+
+def _open_item(draft: Draft, path: ScopePath, body: ScopePlan) -> None:
+    draft.add_scope(path, body)
+    _start_roots(draft, path)
+
+
+def _fold(draft: Draft, item: ScopePath) -> None:
+    """Count an item that ended into its loop, and go on with the loop."""
+    instance, index = split_scope(item)
+    path, node_id = split_instance(instance)
+    parent, scope = draft.scope(path), draft.scope(item)
+    state = draft.node(instance)
+    if parent is None or scope is None or state is None or state.loop is None:
+        return
+    if parent.status is not RunStatus.RUNNING or index not in state.loop.active:
+        return
+    failed = scope.status is not RunStatus.COMPLETED
+    loop = replace(
+        state.loop,
+        active=tuple(other for other in state.loop.active if other != index),
+        succeeded=state.loop.succeeded + (not failed),
+        failed=state.loop.failed + failed,
+        last=scope.output if state.loop.total is None else None,
+    )
+    state = replace(state, loop=loop)
+    draft.put(path, node_id, state)
+    node = draft.plan.nodes[node_id]
+    if failed and node.loop is not None and not node.loop.collects_errors:
+        cause = scope.error or Failure("item-failed", "an item failed")
+        _fail(draft, path, node, state, replace(cause, retryable=False))
+    else:
+        _continue_loop(draft, path, node)
+
+
+def _end_scope(draft: Draft, path: ScopePath, status: RunStatus, error: Failure | None = None) -> None:
+    scope = draft.open(path)
+    if scope.status.is_ended:
+        return
+    scope.status, scope.completed_at, scope.error = status, draft.at, error
+    if status is RunStatus.COMPLETED:
+        scope.output = _output_of(draft, path)
+    else:
+        _cancel_nodes(draft, path)
+    if path != ROOT:
+        draft.ended_items.append(path)
+
+
+def _output_of(draft: Draft, path: ScopePath) -> ScopeOutput:
+    """The result of a scope: of the node that responded, else of the only end that ran, else of all ends by their id (spec 5)."""
+    nodes = draft.open(path).nodes
+    if path == ROOT and draft.response is not None:
+        return SingleOutput(draft.response, nodes[draft.response].output or NULL)
+    ran = {
+        node_id: nodes[node_id].output or NULL
+        for node_id in draft.plan.scope(path).ends
+        if nodes[node_id].status in (NodeStatus.COMPLETED, NodeStatus.FAILED)
+    }
+    if len(ran) == 1:
+        return SingleOutput(*next(iter(ran.items())))
+    return ManyOutputs(ran)
+
+
+def _cancel_nodes(draft: Draft, path: ScopePath) -> None:
+    scope = draft.open(path)
+    for node_id, state in list(scope.nodes.items()):
+        if state.status.is_settled:
+            continue
+        instance = instance_in(path, node_id)
+        _cancel_items(draft, instance, state)
+        if state.status is NodeStatus.RUNNING and state.loop is None:
+            draft.commands.append(StopAttempt(instance, state.attempt))
+        scope.nodes[node_id] = replace(
+            state, status=NodeStatus.CANCELLED, phase=None, due_at=None, output=None, completed_at=draft.at
+        )
+
+
+def _cancel_items(draft: Draft, instance: Instance, state: NodeState) -> None:
+    """End the items of a loop that are under way, without folding them: the loop itself is ending."""
+    for index in state.loop.active if state.loop is not None else ():
+        path = item_scope(instance, index)
+        scope = draft.scope(path)
+        if scope is None or scope.status.is_ended:
+            continue
+        opened = draft.open(path)
+        opened.status, opened.completed_at = RunStatus.CANCELLED, draft.at
+        _cancel_nodes(draft, path)
+
+
+def _take_over(draft: Draft) -> None:
+    for path in draft.paths():
+        scope = draft.scope(path)
+        if scope is None:
+            continue
+        if scope.status.is_ended:
+            # Its end was stored, but not yet counted in its loop.
+            draft.ended_items.append(path)
+            continue
+        for node_id, state in list(scope.nodes.items()):
+            if state.status is NodeStatus.RUNNING and state.loop is None:
+                _recover(draft, path, node_id, state)
+
+
+def _recover(draft: Draft, path: ScopePath, node_id: NodeId, state: NodeState) -> None:
+    recovered = replace(state, recoveries=state.recoveries + 1)
+    if recovered.recoveries < MAX_RECOVERIES:
+        draft.put(path, node_id, recovered)
+        return
+    message = f"its process died {MAX_RECOVERIES} times in a row while this attempt was under way"
+    _fail(draft, path, draft.plan.nodes[node_id], recovered, Failure("crashed", message))
+
+
+def _pending_in(plan: Plan, run: Run, path: ScopePath) -> Iterator[Command]:
+    scope = run.scopes[path]
+    if scope.status is not RunStatus.RUNNING:
+        return
+    for node_id, state in scope.nodes.items():
+        if state.status is not NodeStatus.RUNNING:
+            continue
+        instance, loop = instance_in(path, node_id), state.loop
+        if loop is None:
+            yield StartAttempt(instance, state.attempt)
+        elif loop.deciding:
+            yield DecideLoopStep(instance, state.attempt, loop.next)
+        elif loop.gathering:
+            yield GatherLoop(instance, state.attempt)
+
+
+def _with_arrivals(plan: ScopePlan, scope: Scope) -> Scope:
+    arrivals: dict[NodeId, Arrivals] = {}
+    settled = {node_id: state for node_id, state in scope.nodes.items() if state.status.is_settled}
+    for node_id, state in settled.items():
+        for edge in plan.nodes[node_id].outgoing:
+            before = arrivals.get(edge.to_node) or Arrivals(len(plan.nodes[edge.to_node].incoming), False)
+            arrivals[edge.to_node] = Arrivals(before.open - 1, before.taken or state.port == edge.port)
+    return replace(scope, arrivals=arrivals, unsettled=len(plan.order) - len(settled))

@@ -1,7 +1,7 @@
 """What a node sees of the run around it.
 
-``now`` is the recorded moment at which the attempt became ready, the same when the attempt is repeated; ``remaining`` looks at the
-real clock. A node that wants the same bytes on each try uses ``now``.
+``now`` is the recorded moment at which the attempt became ready, the same when the attempt is repeated; ``remaining``
+looks at the real clock. A node that wants the same bytes on each try uses ``now``.
 """
 
 from collections.abc import Callable, Iterator, Mapping

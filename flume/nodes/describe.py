@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
@@ -80,9 +80,14 @@ def input_model(node_class: type[Node]) -> type[BaseModel]:
     return getattr(node_class, "Input", NodeInput)
 
 
-@cache
 def output_adapter(node_class: type[Node]) -> TypeAdapter[Any] | None:
     """What validates outputs of the class; None where it declares no ``Output`` or takes anything."""
+    key: Any = node_class  # the checker does not take a class for hashable
+    return _adapter_of(key)
+
+
+@lru_cache(maxsize=512)
+def _adapter_of(node_class: Any) -> TypeAdapter[Any] | None:
     output = getattr(node_class, "Output", Any)
     return None if output is Any else TypeAdapter(output)
 
@@ -104,7 +109,9 @@ def _check_execute(node_class: type[Node]) -> None:
     if execute is Node.execute:
         raise NodeClassError(node_class, "no execute; write `async def execute(self, input: Input) -> Output`")
     if inspect.isgeneratorfunction(execute) or inspect.isasyncgenfunction(execute):
-        raise NodeClassError(node_class, "execute yields; return the output, and use self.context.progress for parts of it")
+        raise NodeClassError(
+            node_class, "execute yields; return the output, and use self.context.progress for parts of it"
+        )
     parameters = list(inspect.signature(execute).parameters.values())
     required = [each for each in parameters[2:] if each.default is each.empty and each.kind in _POSITIONAL]
     if len(parameters) < 2 or parameters[1].kind not in _POSITIONAL or required:
@@ -115,10 +122,13 @@ def _check_execute(node_class: type[Node]) -> None:
 def _check_construction(node_class: type[Node]) -> None:
     if node_class.__init__ is not Node.__init__:
         raise NodeClassError(
-            node_class, "has an __init__; make what all nodes share in `async def setup(cls, settings)`, seen as self.shared"
+            node_class,
+            "has an __init__; make what all nodes share in `async def setup(cls, settings)`, seen as self.shared",
         )
     for name in ("setup", "teardown"):
-        if not inspect.iscoroutinefunction(getattr(node_class, name)) or not inspect.ismethod(getattr(node_class, name)):
+        if not inspect.iscoroutinefunction(getattr(node_class, name)) or not inspect.ismethod(
+            getattr(node_class, name)
+        ):
             raise NodeClassError(node_class, f"{name} must be a `@classmethod` and `async def`")
 
 
@@ -133,12 +143,16 @@ def _lanes(node_class: type[Node]) -> tuple[tuple[Lane, ...], Lane]:
     return lanes, run_on
 
 
-def _ports(node_class: type[Node]) -> tuple[tuple[str, ...] | None, Callable[[Mapping[str, JsonValue]], tuple[str, ...]] | None]:
+def _ports(
+    node_class: type[Node],
+) -> tuple[tuple[str, ...] | None, Callable[[Mapping[str, JsonValue]], tuple[str, ...]] | None]:
     ports = node_class.ports
     if callable(ports):
         return None, _tolerant(ports)
     if isinstance(ports, str) or not ports or not all(isinstance(port, str) and port for port in ports):
-        raise NodeClassError(node_class, 'ports must be names, such as ports = ("yes", "no"), or a class method that takes config')
+        raise NodeClassError(
+            node_class, 'ports must be names, such as ports = ("yes", "no"), or a class method that takes config'
+        )
     if ERROR in ports:
         raise NodeClassError(node_class, f"port '{ERROR}' is there on every node; raise NodeError to leave by it")
     return tuple(dict.fromkeys(ports)), None
@@ -194,7 +208,9 @@ def _role(node_class: type[Node]) -> Role:
 def _renderings(node_class: type[Node]) -> Mapping[str, Rendering]:
     for key, rendering in node_class.renderings.items():
         if rendering not in list(Rendering):
-            raise NodeClassError(node_class, f"unknown rendering {rendering!r} of '{key}'; renderings: {', '.join(Rendering)}")
+            raise NodeClassError(
+                node_class, f"unknown rendering {rendering!r} of '{key}'; renderings: {', '.join(Rendering)}"
+            )
     return {key: Rendering(rendering) for key, rendering in node_class.renderings.items()}
 
 

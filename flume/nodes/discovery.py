@@ -39,15 +39,15 @@ class Loaded:
 class _UncachedLoader(SourceFileLoader):
     """Always compiles the text. Bytecode is told apart by size and whole seconds, too coarse for reloading after an edit."""
 
-    def path_stats(self, path: str) -> dict[str, int]:  # type: ignore[override]
+    def path_stats(self, path: str) -> dict[str, int]:
         raise OSError("bytecode caching is off for node files")
 
 
 def load_path(registry: Registry, path: Path) -> Loaded:
     """Load a file, or the files and packages of a folder, whose ``registry.register`` calls then count for ``registry``.
 
-    A file that fails adds nothing and is reported with file, line and exception; the others are loaded. In a folder, names that begin
-    with ``_`` or ``test_`` are left out. Never raises for what the files do.
+    A file that fails adds nothing and is reported with file, line and exception; the others are loaded. In a folder,
+    names that begin with ``_`` or ``test_`` are left out. Never raises for what the files do.
     """
     resolved = path.resolve()
     if not resolved.exists():

@@ -47,8 +47,9 @@ class NodeSettings:
 class Node:
     """A node type. Subclasses set ``name`` and an ``Input`` class, and write ``execute``; the rest has defaults.
 
-    ``Config`` (a `NodeConfig`) separates static options from data; without it ``config`` and ``inputs`` of the document are merged
-    into ``Input``, where ``inputs`` wins. ``Output`` is a `NodeOutput` or a plain type. The class's docstring is its description.
+    ``Config`` (a `NodeConfig`) separates static options from data; without it ``config`` and ``inputs`` of the document
+    are merged into ``Input``, where ``inputs`` wins. ``Output`` is a `NodeOutput` or a plain type. The class's docstring
+    is its description.
     """
 
     name: ClassVar[str] = ""
@@ -85,7 +86,7 @@ class Node:
 
     @classmethod
     async def setup(cls, settings: NodeSettings) -> object:
-        """Make what all nodes of this type in one process share; they see it as ``self.shared``. Called once, before the first."""
+        """Make what all nodes of this type in one process share, seen as ``self.shared``. Called once, before the first."""
         return None
 
     @classmethod

@@ -33,7 +33,7 @@ class LoadFailure:
 
 
 def installed_node_types() -> tuple[EntryPoint, ...]:
-    """The entry points of all installed packages, those of Flume itself first, so that no plugin takes the place of a built-in."""
+    """The entry points of all packages, those of Flume first, so that no plugin takes the place of a built-in."""
     found = entry_points(group=GROUP)
     return tuple(sorted(found, key=lambda point: (_distribution(point) != "flume", _distribution(point), point.name)))
 
@@ -132,7 +132,8 @@ class Registry:
     def collecting(self) -> Iterator[list["type[Node]"]]:
         """While this is open, `register` puts classes into the list given here instead of adding them.
 
-        That is how a user's file, whose decorators only know the one global registry, is loaded all or nothing, into any registry.
+        That is how a user's file, whose decorators only know the one global registry, is loaded all or nothing, into any
+        registry.
         """
         outer, collected = self._collected, list["type[Node]"]()
         self._collected = collected
@@ -175,7 +176,9 @@ class Registry:
             return None
         if node_type.name != name:
             self.remove(_source(point))
-            self.report(LoadFailure(name, _source(point), f"its class is named '{node_type.name}', its entry point '{name}'"))
+            self.report(
+                LoadFailure(name, _source(point), f"its class is named '{node_type.name}', its entry point '{name}'")
+            )
             return None
         return node_type
 

@@ -64,7 +64,8 @@ class NodeType:
     """A node type as the registry describes it.
 
     ``config_schema`` None means that ``config`` and ``inputs`` of the document are merged (``inputs`` wins) and checked by
-    ``input_schema``. ``ports`` are those besides `ERROR`; None means that they follow from a node's config by ``ports_of_config``.
+    ``input_schema``. ``ports`` are those besides `ERROR`; None means that they follow from a node's config by
+    ``ports_of_config``.
     ``renderings`` is by top-level key; what it does not name is `Rendering.VALUE`.
     """
 

@@ -1,6 +1,7 @@
 """JSON with positions: exact JSON, where YAML's reading of the same text would differ in tabs, numbers and comments.
 
-The standard library's parser gives the value. Where things stand is found by a second, slower walk that only problems pay for.
+The standard library's parser gives the value. Where things stand is found by a second, slower walk that only problems
+pay for.
 """
 
 import json
@@ -13,15 +14,16 @@ from flume.values import MAX_DEPTH, BadValueError, JsonValue, check_value
 
 _TOKEN = re.compile(r'[ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+)')
 
-_TRAILING_COMMA = re.compile(r",\s*$")
-
 
 class _ConstantError(ValueError):
     """NaN or an infinity, which Python's parser takes and JSON does not have."""
 
 
 def read_json(text: str) -> Reading:
-    """Read one JSON document. Duplicate keys are among the reading's problems; raises `flume.errors.DefinitionError` for all else."""
+    """Read one JSON document; duplicate keys are among the reading's problems.
+
+    Raises `flume.errors.DefinitionError` for all else.
+    """
     duplicates = _DuplicateWatch()
     try:
         value = json.loads(text, object_pairs_hook=duplicates.make_object, parse_constant=_refuse_constant)
@@ -58,13 +60,13 @@ def _explain(error: json.JSONDecodeError, text: str) -> Exception:
     before, here = text[: error.pos], text[error.pos : error.pos + 40]
     if "Extra data" in error.msg:
         message, hint = "text after the end of the document", "a JSON document is one value: remove what follows it"
-    elif here.startswith("{{") or before.endswith("{") and here.startswith("{"):
+    elif here.startswith("{{") or (before.endswith("{") and here.startswith("{")):
         return unreadable("unquoted-template", "a template has to stand in a text", 'write "{{ … }}" with quotes', at)
     elif here.startswith(("//", "/*", "#")):
         message, hint = "JSON has no comments", "remove the comment, or write the document as YAML"
     elif here.startswith("'"):
-        message, hint = "texts and keys stand in double quotes in JSON", 'write " instead of \''
-    elif _TRAILING_COMMA.search(before) and here[:1] in ("}", "]"):
+        message, hint = "texts and keys stand in double quotes in JSON", "write \" instead of '"
+    elif before.rstrip().endswith(",") and here[:1] in ("}", "]"):
         message, hint = "a comma before the closing bracket", "remove the comma"
     elif "control character" in error.msg:
         message, hint = "a line break or control character inside a text", "write it as an escape such as \\n"
@@ -88,7 +90,9 @@ def _check_bounds(text: str, value: JsonValue) -> None:
             raise _too_deep(text) from error
         place = _Walk(text).places.get(error.pointer)
         at = place.value if place else None
-        raise unreadable("bad-value", error.reason, "use what every store can hold", at, pointer=error.pointer) from error
+        raise unreadable(
+            "bad-value", error.reason, "use what every store can hold", at, pointer=error.pointer
+        ) from error
     if _count(value) > MAX_VALUES:
         message = f"more than {MAX_VALUES:,} values"
         raise unreadable("too-many-values", message, "split the pipeline, or load the data in a node", None)

@@ -4,7 +4,7 @@
 types. Values that may hold templates (``config``, ``inputs``, ``when``) are kept exactly as written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -66,11 +66,16 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class NodeDefinition:
-    """One node. ``pointer`` is its place in the document, such as ``/nodes/2`` or ``/nodes/1/config/body/nodes/0``."""
+    """One node.
+
+    ``pointer`` is its place in the document as it was written, such as ``/nodes/2``, ``/nodes/1/config/body/nodes/0``
+    or, in a resource, ``/spec/nodes/2``; it does not count when nodes are compared. ``body`` is what a loop's
+    ``config.body`` holds, typed; None for all other nodes.
+    """
 
     id: NodeId
     type: str
-    pointer: str = ""
+    pointer: str = field(default="", compare=False)
     name: str = ""
     run_on: Lane | None = None
     config: JsonObject = field(default_factory=_empty)
@@ -82,16 +87,33 @@ class NodeDefinition:
     resources: JsonObject = field(default_factory=_empty)
     durable: bool = False
     on_error: OnError = OnError.FAIL
+    body: "Body | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeDefinition:
-    """One edge. ``port`` None means that the document leaves it out."""
+    """One edge. ``port`` None means that the document leaves it out; ``pointer`` does not count when edges are compared."""
 
     from_node: NodeId
     to_node: NodeId
     port: str | None = None
-    pointer: str = ""
+    pointer: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a loop runs for each item: nodes and edges of a level of their own."""
+
+    nodes: tuple[NodeDefinition, ...] = ()
+    edges: tuple[EdgeDefinition, ...] = ()
+
+
+def all_nodes(nodes: Sequence[NodeDefinition]) -> Iterator[NodeDefinition]:
+    """The nodes and those in their bodies, each loop before what it holds."""
+    for node in nodes:
+        yield node
+        if node.body:
+            yield from all_nodes(node.body.nodes)
 
 
 class WebhookAuth(StrEnum):
@@ -180,7 +202,11 @@ Trigger: TypeAlias = ManualTrigger | WebhookTrigger | CronTrigger | IntervalTrig
 
 @dataclass(frozen=True, slots=True)
 class InputDefinition:
-    """One value that a run takes. ``schema`` is its JSON Schema without ``default``; ``required`` means that there is no default."""
+    """One value that a run takes.
+
+    ``schema`` is its JSON Schema without ``default``; ``required`` means that there is no default. A default of None makes
+    the input optional: it may be null whatever the schema says.
+    """
 
     name: str
     schema: JsonObject

@@ -1,7 +1,7 @@
 """What reading a text gives, whichever format it is in: a value, where its parts stand, and what is wrong but could be read past.
 
-`flume.source` is the front; `flume.yaml_text` and `flume.json_text` do the reading. Where parts stand is worked out only when someone
-asks, because a document without problems never does.
+`flume.source` is the front; `flume.yaml_text` and `flume.json_text` do the reading. Where parts stand is worked out
+only when someone asks, because a document without problems never does.
 """
 
 from bisect import bisect_right

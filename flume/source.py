@@ -1,6 +1,7 @@
 """The text of a definition, read into a JSON value that remembers where everything stood.
 
-`read_source` is the way in for one document, `read_sources` for files that hold several. Nothing here knows what a pipeline is.
+`read_source` is the way in for one document, `read_sources` for files that hold several. Nothing here knows what a
+pipeline is.
 """
 
 import re
@@ -29,7 +30,7 @@ Format: TypeAlias = Literal["yaml", "json"]
 _LOOKS_LIKE_JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*["{\[\]])')
 _DOCUMENT_MARK = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 _END_MARK = re.compile(r"^\.\.\.(?=\s|\Z).*\n?", re.MULTILINE)
-_CONTENT = re.compile(r"^(?!---\s*$)\s*[^\s#%].*$", re.MULTILINE)
+_CONTENT = re.compile(r"^(?!---[ \t\r]*(?:#.*)?$)[ \t\r]*[^\s#%]", re.MULTILINE)
 
 
 def _nowhere() -> Mapping[str, Place]:
@@ -40,8 +41,8 @@ def _nowhere() -> Mapping[str, Place]:
 class Source:
     """A document as it was written. ``text`` is empty and positions are None for one that came as a value.
 
-    ``name`` is the file's or whatever the reader calls it. ``problems`` are those that reading got past; `read_source` raises when
-    there are any, so that only `read_source` with ``tolerant`` gives a source that has some.
+    ``name`` is the file's or whatever the reader calls it. ``problems`` are those that reading got past; only
+    `read_source` with ``tolerant`` gives a source that has some.
     """
 
     value: JsonValue
@@ -84,13 +85,11 @@ class Source:
         return replace(problem, line=position.line, column=position.column) if position else problem
 
 
-def read_source(
-    text: str | bytes, *, format: Format | None = None, name: str = "", tolerant: bool = False
-) -> Source:
+def read_source(text: str | bytes, *, format: Format | None = None, name: str = "", tolerant: bool = False) -> Source:
     """Read the one document in ``text``; ``format`` None tells JSON from YAML by how the text begins.
 
-    Raises `DefinitionError` with every problem found. ``tolerant`` leaves those that could be read past in `Source.problems` instead,
-    so that what the document says can be checked in the same pass.
+    Raises `DefinitionError` with every problem found. ``tolerant`` leaves those that could be read past in
+    `Source.problems` instead, so that what the document says can be checked in the same pass.
     """
     decoded = _decode(text, MAX_BYTES)
     documents = [(decoded, 1)] if format == "json" else _split(decoded)
@@ -164,8 +163,8 @@ def _check_size(size: int, limit: int, position: Position | None) -> None:
 def _split(text: str) -> list[tuple[str, int]]:
     """The documents of a YAML text that hold anything, each with its first line's number.
 
-    A line of ``---`` at the margin begins a document wherever it stands in YAML. What stands before the first one belongs to the first
-    document unless it has content of its own.
+    A line of ``---`` at the margin begins a document wherever it stands in YAML. What stands before the first one
+    belongs to the first document unless it has content of its own.
     """
     starts = [match.start() for match in _DOCUMENT_MARK.finditer(text)]
     if not starts or _LOOKS_LIKE_JSON.match(text):
@@ -190,7 +189,9 @@ def _read_document(text: str, first_line: int, format: Format | None, name: str)
         try:
             return _source(read_json(text), text, format or "json", name)
         except DefinitionError as error:
-            # Braces begin YAML too: the text gets a second chance, and only then is it called bad JSON.
+            # Braces begin YAML too: a text that is not JSON gets a second chance, and only then is it called bad JSON.
+            if error.problems[0].code not in ("bad-json", "unquoted-template"):
+                raise
             json_error = error
     try:
         reading = read_yaml(text, first_line=first_line)

@@ -15,6 +15,9 @@ _TEMPLATE_VALUES = (
     re.compile(r"""[\[{,]\s*(?:[\w.-]+:\s*)?(\{\{.*)$"""),
 )
 
+_LONGEST_LINE = 2_000
+"""What is looked at of a line, so that no line makes the patterns slow."""
+
 _QUOTE_IT = "put the value in quotes: "
 
 
@@ -42,7 +45,7 @@ def explain_yaml_error(error: MarkedYAMLError, text: str, first_line: int) -> De
 def _unquoted_template(lines: list[str], mark: Mark) -> tuple[Position, str] | None:
     """The place (line from 0) and text of a template without quotes on the line of the mark, or on the one before it."""
     for number in (mark.line, mark.line - 1):
-        line = lines[number] if 0 <= number < len(lines) else ""
+        line = lines[number][:_LONGEST_LINE] if 0 <= number < len(lines) else ""
         for pattern in _TEMPLATE_VALUES:
             match = pattern.search(line)
             if match and (number < mark.line or match.start(1) <= mark.column):

@@ -1,7 +1,8 @@
 """YAML 1.2 (core schema) with positions, on top of PyYAML's composer.
 
-PyYAML's own resolver follows YAML 1.1, where ``on`` is a boolean and ``12:30`` a number, so that scalars are resolved here. The parser
-in C is several times faster than the one in Python and is used where it exists; both give the same values and positions.
+PyYAML's own resolver follows YAML 1.1, where ``on`` is a boolean and ``12:30`` a number, so that scalars are resolved
+here. The parser in C is several times faster than the one in Python and is used where it exists; both give the same
+values and positions.
 """
 
 import re
@@ -43,8 +44,8 @@ _OLD_BREAKS = "\x85\u2028\u2029"
 def read_yaml(text: str, *, first_line: int = 1) -> Reading | None:
     """Read a text that holds at most one document; None when it holds none.
 
-    ``first_line`` is the number of the text's first line in its file. What can be read past (duplicate keys, tags, an unquoted
-    template) is among the reading's problems. Raises `flume.errors.DefinitionError` for all else.
+    ``first_line`` is the number of the text's first line in its file. What can be read past (duplicate keys, tags, an
+    unquoted template) is among the reading's problems. Raises `flume.errors.DefinitionError` for all else.
     """
     unprintable = _UNPRINTABLE.search(text)
     if unprintable:
@@ -78,7 +79,10 @@ class _BoundsError(Exception):
 
 
 class _ComposerHooks:
-    """What the composer calls for each node, in place of PyYAML's resolver. A bound here keeps the one in C off the stack's end."""
+    """What the composer calls for each node, in place of PyYAML's resolver.
+
+    The bound on depth is checked here because the composer in C recurses without one and would overflow the stack.
+    """
 
     _depth = 0
     _count = 0
@@ -110,7 +114,7 @@ class _PureComposer(_ComposerHooks, Reader, Scanner, Parser, Composer):
 def _composer_class() -> type[Any]:
     if not yaml.__with_libyaml__:
         return _PureComposer
-    from yaml.cyaml import CParser
+    from yaml._yaml import CParser
 
     class _FastComposer(_ComposerHooks, CParser):
         pass

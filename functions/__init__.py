@@ -1,1 +1,1 @@
-"""The node types that ship with Flume, and what runs them."""
+"""The node types that ship with Flume, and the runtime that serves node types as functions."""

@@ -8,9 +8,11 @@ work with.
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
@@ -135,7 +137,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, policy: AddressPolicy) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=True),
+            ssl_context=_tls_context(),
             max_connections=None,
             max_keepalive_connections=MAX_IDLE_CONNECTIONS,
             keepalive_expiry=30.0,
@@ -195,6 +197,12 @@ def open_client(policy: AddressPolicy) -> httpx.AsyncClient:
         follow_redirects=False,
         timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S),
     )
+
+
+@lru_cache(maxsize=1)
+def _tls_context() -> ssl.SSLContext:
+    """Reading the authorities takes tens of milliseconds; ``SSL_CERT_FILE`` is OpenSSL's own way to name others."""
+    return httpx.create_ssl_context(trust_env=True)
 
 
 def _networks(setting: str, texts: Iterable[str]) -> tuple[Network, ...]:

@@ -1,1 +1,1 @@
-"""Built-in node types, one module per family."""
+"""The built-in node types, one module per family. They are found by their entry points, like those of any package."""

@@ -1,0 +1,230 @@
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from flume.nodes import Registry
+from flume.nodes.discovery import OUR_NAMES, load_path, reload_path, unload_path
+
+NODE = """
+from flume.nodes import Node, NodeInput, registry
+
+class Made(Node):
+    name = "{name}"
+    version = {version}
+
+    async def execute(self, input: NodeInput) -> str:
+        return "done"
+
+registry.register(Made)
+"""
+
+
+def write(path: Path, name: str, version: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(NODE.format(name=name, version=version))
+    return path
+
+
+def test_a_file_is_loaded_into_the_given_registry_and_no_other(tmp_path: Path) -> None:
+    file = write(tmp_path / "custom.py", "custom")
+    one, other = Registry(), Registry()
+
+    assert load_path(one, file).names == ("custom",)
+    assert load_path(other, file).names == ("custom",)
+    assert one.names() == other.names() == ("custom",)
+    assert one.source_of("custom") == str(file)
+
+
+def test_a_folder_is_loaded_file_by_file_and_package_by_package(tmp_path: Path) -> None:
+    write(tmp_path / "b.py", "b")
+    write(tmp_path / "a.py", "a")
+    write(tmp_path / "pack" / "__init__.py", "packed")
+    write(tmp_path / "_private.py", "private")
+    write(tmp_path / "test_a.py", "tested")
+    write(tmp_path / "plain" / "deep.py", "deep")
+    registry = Registry()
+
+    loaded = load_path(registry, tmp_path)
+
+    assert sorted(loaded.names) == ["a", "b", "packed"]
+    assert loaded.failures == ()
+
+
+def test_a_package_given_itself_is_loaded_whole(tmp_path: Path) -> None:
+    write(tmp_path / "pack" / "nodes.py", "inner")
+    (tmp_path / "pack" / "__init__.py").write_text("from . import nodes\n")
+    registry = Registry()
+
+    assert load_path(registry, tmp_path / "pack").names == ("inner",)
+    assert registry.source_of("inner") == str(tmp_path / "pack" / "nodes.py")
+
+
+def test_files_of_a_folder_import_each_other_and_run_once(tmp_path: Path) -> None:
+    write(tmp_path / "b.py", "b")
+    inheriting = (
+        NODE.format(name="a", version=1).replace("class Made(Node)", "class A(Made)").replace("r(Made)", "r(A)")
+    )
+    (tmp_path / "a.py").write_text(f"from .b import Made\n{inheriting}")
+    registry = Registry()
+
+    loaded = load_path(registry, tmp_path)
+
+    assert loaded.failures == ()
+    assert sorted(loaded.names) == ["a", "b"]
+    assert registry.source_of("b") == str(tmp_path / "b.py")
+
+
+def test_nothing_reaches_the_import_path(tmp_path: Path) -> None:
+    write(tmp_path / "json.py", "custom-json")
+    before = list(sys.path)
+
+    load_path(Registry(), tmp_path)
+
+    import json
+
+    assert sys.path == before
+    assert json.loads("1") == 1
+
+
+def test_a_file_with_an_error_breaks_only_itself(tmp_path: Path) -> None:
+    write(tmp_path / "good.py", "good")
+    (tmp_path / "crash.py").write_text(NODE.format(name="half", version=1) + "\n1 / 0\n")
+    (tmp_path / "syntax.py").write_text("x = 1\ndef broken(:\n")
+    (tmp_path / "exits.py").write_text("import sys\nsys.exit(3)\n")
+    (tmp_path / "rules.py").write_text(NODE.format(name="Bad Name", version=1))
+    registry = Registry()
+
+    loaded = load_path(registry, tmp_path)
+
+    assert loaded.names == ("good",)
+    assert registry.names() == ("good",)
+    reasons = {Path(failure.source).name: failure.reason for failure in loaded.failures}
+    assert reasons["crash.py"] == "line 13: ZeroDivisionError: division by zero"
+    assert reasons["syntax.py"].startswith("line 2: SyntaxError: ")
+    assert reasons["exits.py"] == "line 2: SystemExit: 3"
+    assert "DNS label" in reasons["rules.py"]
+    assert registry.failures == loaded.failures
+
+
+def test_an_error_in_a_helper_names_the_helper(tmp_path: Path) -> None:
+    (tmp_path / "_helper.py").write_text("\n\nraise RuntimeError('no key')\n")
+    (tmp_path / "a.py").write_text("from . import _helper\n")
+
+    (failure,) = load_path(Registry(), tmp_path).failures
+
+    assert failure.reason == f"{tmp_path / '_helper.py'}, line 3: RuntimeError: no key"
+
+
+@pytest.mark.parametrize("name", sorted(OUR_NAMES))
+def test_a_file_under_one_of_our_names_is_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path / f"{name}.py", "custom")
+    registry = Registry()
+
+    (failure,) = load_path(registry, tmp_path).failures
+
+    assert f"'{name}' is the name of a part of Flume" in failure.reason
+    assert registry.names() == ()
+
+
+def test_a_path_that_does_not_exist_is_reported(tmp_path: Path) -> None:
+    loaded = load_path(Registry(), tmp_path / "missing")
+
+    assert loaded.failures[0].reason == "no such file or folder"
+
+
+def test_a_name_that_is_taken_is_reported_with_both_files(tmp_path: Path) -> None:
+    write(tmp_path / "a.py", "same")
+    write(tmp_path / "b.py", "same")
+    registry = Registry()
+
+    loaded = load_path(registry, tmp_path)
+
+    assert loaded.names == ("same",)
+    assert str(tmp_path / "a.py") in loaded.failures[0].reason
+    assert loaded.failures[0].source == str(tmp_path / "b.py")
+
+
+def test_reloading_replaces_what_the_files_provided(tmp_path: Path) -> None:
+    changed = write(tmp_path / "changed.py", "changed", version=1)
+    renamed = write(tmp_path / "renamed.py", "old-name")
+    registry = Registry()
+    load_path(registry, tmp_path)
+
+    write(changed, "changed", version=2)
+    write(renamed, "new-name")
+    loaded = reload_path(registry, tmp_path)
+
+    assert loaded.failures == ()
+    assert registry.names() == ("changed", "new-name")
+    assert registry.get("changed").version == 2
+
+
+def test_reloading_one_file_of_a_folder_leaves_the_others(tmp_path: Path) -> None:
+    write(tmp_path / "a.py", "a")
+    b = write(tmp_path / "b.py", "b")
+    registry = Registry()
+    load_path(registry, tmp_path)
+    kept = registry.get("a")
+
+    write(b, "b", version=2)
+    reload_path(registry, b)
+
+    assert registry.get("a") is kept
+    assert registry.get("b").version == 2
+
+
+def test_a_mended_file_loses_its_failure(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("1 / 0")
+    registry = Registry()
+    load_path(registry, file)
+    assert len(registry.failures) == 1
+
+    write(file, "a")
+    reload_path(registry, file)
+
+    assert registry.failures == ()
+    assert registry.names() == ("a",)
+
+
+def test_unloading_gives_back_the_names(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.py", "a")
+    registry = Registry()
+    load_path(registry, file)
+
+    assert unload_path(registry, file) == ("a",)
+    assert registry.names() == ()
+
+
+def test_the_example_file_of_the_documentation_loads(tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(
+        dedent(
+            '''
+            from flume.nodes import Node, NodeInput, NodeOutput, registry
+
+            class MyCustomNode(Node):
+                """A custom node."""
+                name = "my-custom-node"
+                category = "custom"
+                run_on = "engine"            # engine | cpu | gpu | job
+
+                class Input(NodeInput):
+                    data: str
+                    count: int = 1
+
+                class Output(NodeOutput):
+                    result: list[str]
+
+                async def execute(self, input: Input) -> Output:
+                    return self.Output(result=[input.data] * input.count)
+
+            registry.register(MyCustomNode)
+            '''
+        )
+    )
+    registry = Registry()
+
+    assert load_path(registry, tmp_path).names == ("my-custom-node",)
+    assert registry.get("my-custom-node").run_on == "engine"

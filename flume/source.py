@@ -92,19 +92,19 @@ def read_source(text: str | bytes, *, format: Format | None = None, name: str = 
     `Source.problems` instead, so that what the document says can be checked in the same pass.
     """
     decoded = _decode(text, MAX_BYTES)
-    documents = [(decoded, 1)] if format == "json" else _split(decoded)
+    documents = _documents(decoded, format)
     if len(documents) > 1:
         position = Position(documents[1][1], 1)
         hint = "put each pipeline into a file of its own; only `apply` takes several at once"
         raise unreadable("several-documents", "a second document begins here", hint, position)
     if not documents:
         raise _empty()
-    source = _read_document(decoded, 1, format, name)
+    source = _read_document(*documents[0], format, name)
     if source is None:
         raise _empty()
     if source.problems and not tolerant:
         raise DefinitionError(source.problems)
-    return source
+    return replace(source, text=decoded)
 
 
 def read_sources(text: str | bytes, *, format: Format | None = None, name: str = "") -> list[Source]:
@@ -113,7 +113,7 @@ def read_sources(text: str | bytes, *, format: Format | None = None, name: str =
     Raises `DefinitionError` with the problems of all documents.
     """
     decoded = _decode(text, MAX_FILE_BYTES)
-    documents = [(decoded, 1)] if format == "json" else _split(decoded)
+    documents = _documents(decoded, format)
     sources: list[Source] = []
     problems: list[Problem] = []
     for document, first_line in documents:
@@ -160,6 +160,12 @@ def _check_size(size: int, limit: int, position: Position | None) -> None:
         raise unreadable("too-large", message, "split the pipeline, or load the data in a node", position)
 
 
+def _documents(text: str, format: Format | None) -> list[tuple[str, int]]:
+    if not text.strip():
+        return []
+    return [(text, 1)] if format == "json" or _LOOKS_LIKE_JSON.match(text) else _split(text)
+
+
 def _split(text: str) -> list[tuple[str, int]]:
     """The documents of a YAML text that hold anything, each with its first line's number.
 
@@ -167,8 +173,8 @@ def _split(text: str) -> list[tuple[str, int]]:
     belongs to the first document unless it has content of its own.
     """
     starts = [match.start() for match in _DOCUMENT_MARK.finditer(text)]
-    if not starts or _LOOKS_LIKE_JSON.match(text):
-        return [(text, 1)] if text.strip() else []
+    if not starts:
+        return [(text, 1)]
     if not _CONTENT.search(text, 0, starts[0]):
         starts[0] = 0
     else:

@@ -1,0 +1,118 @@
+"""Turns the body of an HTTP request into JSON that a run can hold, by its content type."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from urllib.parse import parse_qsl
+
+import orjson
+
+from eventing.header_values import decode_text, split_parameters
+from eventing.multipart import Part, split_parts
+from flume.errors import RequestError, TooLargeError
+from flume.values import INT64_MAX, INT64_MIN, BadValueError, JsonValue, check_value
+
+MAX_FIELDS = 1_000
+"""Fields of one urlencoded form."""
+
+_BINARY = "application/octet-stream"
+_LONGEST_INTEGER = 20
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+
+
+def read_body(content_type: str, body: bytes) -> JsonValue:
+    """What a body says.
+
+    - Empty: None, whatever its type.
+    - ``application/json`` and ``…+json``: the value.
+    - Forms: ``{name: value}``, a list of values for a name that comes again. A file is ``{filename, contentType, size,
+      content}`` with its content in Base64, or None when the form's file was left empty.
+    - ``text/…``: the text.
+    - All else: ``{contentType, size, content}``, the content in Base64.
+
+    Raises `flume.errors.RequestError` when the body is not what its type says or holds what a store can't, and
+    `flume.errors.TooLargeError` for a form with too many or too large fields.
+    """
+    if not body:
+        return None
+    media_type, parameters = split_parameters(content_type)
+    if media_type == "application/x-www-form-urlencoded":
+        value: JsonValue = _read_form(body, parameters.get("charset", ""))
+    elif media_type == "multipart/form-data":
+        parts = split_parts(body, parameters.get("boundary", ""))
+        value = collect((part.name, _read_part(part)) for part in parts)
+    else:
+        value = _read_single(content_type, body)
+    return _checked(value)
+
+
+def collect(pairs: Iterable[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    """Pairs as an object: a name that comes once has its value, one that comes again the list of its values, in order."""
+    values: dict[str, list[JsonValue]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
+
+
+def _read_single(content_type: str, body: bytes) -> JsonValue:
+    media_type, parameters = split_parameters(content_type)
+    charset = parameters.get("charset", "")
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return _read_json(decode_text(body, charset).encode())
+    if media_type.startswith("text/"):
+        return decode_text(body, charset)
+    return {"contentType": content_type or _BINARY, "size": len(body), "content": b64encode(body).decode()}
+
+
+def _read_part(part: Part) -> JsonValue:
+    if part.filename is None:
+        return _read_single(part.content_type or "text/plain", part.content)
+    if not part.filename and not part.content:
+        return None
+    return {
+        "filename": part.filename,
+        "contentType": part.content_type or _BINARY,
+        "size": len(part.content),
+        "content": b64encode(part.content).decode(),
+    }
+
+
+def _read_form(body: bytes, charset: str) -> dict[str, JsonValue]:
+    text = decode_text(body, charset)
+    if text.count("&") >= MAX_FIELDS:
+        raise TooLargeError("the form", MAX_FIELDS, "fields")
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, encoding=charset or "utf-8", errors="strict")
+    except UnicodeDecodeError as error:
+        message = f"a percent-encoded text in the form is not valid {charset or 'UTF-8'}"
+        raise RequestError(message, code="bad-body", hint="name the character set in Content-Type") from error
+    return collect(pairs)
+
+
+def _read_json(text: bytes) -> JsonValue:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"the body is not valid JSON: {error}", code="bad-body") from error
+    if _LONG_NUMBER.search(text):
+        # orjson makes inexact floats of integers beyond 64 bits. Its depth is checked first: this parser recurses.
+        _checked(value)
+        json.loads(text, parse_int=_refuse_long_integer)
+    return value
+
+
+def _refuse_long_integer(digits: str) -> int:
+    if len(digits) > _LONGEST_INTEGER or not INT64_MIN <= int(digits) <= INT64_MAX:
+        message = f"the body holds the integer {digits[:24]}, which is beyond 64 bits"
+        raise RequestError(message, code="bad-body", hint="send it as text")
+    return int(digits)
+
+
+def _checked(value: JsonValue) -> JsonValue:
+    try:
+        check_value(value)
+    except BadValueError as error:
+        message = f"the body can't be stored: {error.pointer or 'it'} is {error.reason}"
+        raise RequestError(message, code="bad-body", pointer=error.pointer) from error
+    return value

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -24,6 +24,8 @@ from flume.errors import NodeError, SettingError
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
+Resolve: TypeAlias = Callable[[str, int, float], Awaitable[list[str]]]
+"""Finds the addresses of a host for a port, within so many seconds."""
 
 REFUSED_NETWORKS = tuple(
     ip_network(text)
@@ -77,11 +79,25 @@ class AddressPolicy:
         return host.lower().rstrip(".") not in METADATA_NAMES and not _is_within(forms, self._denied)
 
 
+async def resolve(host: str, port: int, timeout_s: float) -> list[str]:
+    """The addresses of a name or literal, in the order in which the system prefers them. Raises httpcore's errors."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout_s):
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(f"resolving {host} took too long") from error
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(f"the name {host} can't be resolved") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections to addresses that the policy permits, and to no others. Raises `NodeError` for a refused one."""
 
-    def __init__(self, policy: AddressPolicy) -> None:
+    def __init__(self, policy: AddressPolicy, resolve: Resolve = resolve) -> None:
         self._policy = policy
+        self._resolve = resolve
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -94,7 +110,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first permitted address of ``host`` that answers, each given its share of ``timeout`` seconds."""
         ends = time.monotonic() + min(timeout or CONNECT_TIMEOUT_S, CONNECT_TIMEOUT_S)
-        addresses = self._permitted(host, await _resolve(host, port, ends - time.monotonic()))
+        addresses = self._permitted(host, await self._resolve(host, port, ends - time.monotonic()))
         for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
             share = max((ends - time.monotonic()) / left, 0.001)
             try:
@@ -135,13 +151,13 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     The pool is keyed by name, so that a TLS connection verified for one name never serves another at the same address.
     """
 
-    def __init__(self, policy: AddressPolicy) -> None:
+    def __init__(self, policy: AddressPolicy, resolve: Resolve = resolve) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=_tls_context(),
             max_connections=None,
             max_keepalive_connections=MAX_IDLE_CONNECTIONS,
             keepalive_expiry=30.0,
-            network_backend=GuardedBackend(policy),
+            network_backend=GuardedBackend(policy, resolve),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -185,13 +201,13 @@ class _Body(httpx.AsyncByteStream):
         await self._response.aclose()
 
 
-def open_client(policy: AddressPolicy) -> httpx.AsyncClient:
+def open_client(policy: AddressPolicy, resolve: Resolve = resolve) -> httpx.AsyncClient:
     """A client for one event loop: guarded, pooled, without cookies, proxies, redirects or a time-out of its own.
 
     Cookies would leak from one run into another; a proxy would connect where the guard can't look.
     """
     return httpx.AsyncClient(
-        transport=GuardedTransport(policy),
+        transport=GuardedTransport(policy, resolve),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         trust_env=False,
         follow_redirects=False,
@@ -231,19 +247,6 @@ def _forms(address: Address) -> tuple[Address, ...]:
     if any(address in network for network in (*_NAT64, _COMPATIBLE)) and int(address) > 1:
         carried.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return (address, *(each for each in carried if each is not None))
-
-
-async def _resolve(host: str, port: int, timeout_s: float) -> list[str]:
-    """The addresses of a name or literal, in the order in which the system prefers them."""
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(timeout_s):
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except TimeoutError as error:
-        raise httpcore.ConnectTimeout(f"resolving {host} took too long") from error
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(f"the name {host} can't be resolved") from error
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 @contextmanager

@@ -168,7 +168,7 @@ def _settle_result(node_type: NodeType, config: JsonObject, result: Result) -> R
         hint = "raise NodeError to leave by it" if result.port == ERROR else f"it has: {', '.join(ports)}"
         raise _bad_output(node_type, f"left by port '{result.port}'; {hint}")
     output = _checked(node_type, result.output)
-    return replace(result, output=output, meta=_checked_meta(node_type, result.meta))
+    return Result(output, _checked_meta(node_type, result.meta), result.port)
 
 
 def _settle_sleep(node_type: NodeType, sleep: Sleep) -> Sleep:

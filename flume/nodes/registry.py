@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, TypeVar
 
 from flume.errors import ConflictError, FlumeError, NotFoundError
 from flume.nodes.types import NodeType
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from flume.nodes.node import Node
 
 GROUP = "flume.nodes"
@@ -32,8 +33,11 @@ class LoadFailure:
     reason: str
 
 
-def installed_node_types() -> tuple[EntryPoint, ...]:
+def installed_node_types() -> "tuple[EntryPoint, ...]":
     """The entry points of all packages, those of Flume first, so that no plugin takes the place of a built-in."""
+    # Here, because a process that is told its types by path never looks, and the import costs more than all of this module.
+    from importlib.metadata import entry_points
+
     found = entry_points(group=GROUP)
     return tuple(sorted(found, key=lambda point: (_distribution(point) != "flume", _distribution(point), point.name)))
 
@@ -41,7 +45,7 @@ def installed_node_types() -> tuple[EntryPoint, ...]:
 class Registry:
     """Node types by name. Not safe for use from several threads at once."""
 
-    def __init__(self, installed: Callable[[], Iterable[EntryPoint]] = tuple) -> None:
+    def __init__(self, installed: "Callable[[], Iterable[EntryPoint]]" = tuple) -> None:
         self._find_installed = installed
         self._installed: dict[str, EntryPoint] | None = None
         self._types: dict[str, NodeType] = {}
@@ -142,14 +146,14 @@ class Registry:
         finally:
             self._collected = outer
 
-    def _entry_points(self) -> dict[str, EntryPoint]:
+    def _entry_points(self) -> "dict[str, EntryPoint]":
         if self._installed is None:
             self._installed = {}
             for point in self._find_installed():
                 self._add_entry_point(self._installed, point)
         return self._installed
 
-    def _add_entry_point(self, known: dict[str, EntryPoint], point: EntryPoint) -> None:
+    def _add_entry_point(self, known: "dict[str, EntryPoint]", point: "EntryPoint") -> None:
         first = known.setdefault(point.name, point)
         if first.value != point.value:
             reason = f"node type '{point.name}' is already provided by {_source(first)}"
@@ -192,16 +196,16 @@ class Registry:
         return f"known types: {', '.join(self.names()) or 'none'}"
 
 
-def _distribution(point: EntryPoint) -> str:
+def _distribution(point: "EntryPoint") -> str:
     return point.dist.name if point.dist is not None else ""
 
 
-def _source(point: EntryPoint) -> str:
+def _source(point: "EntryPoint") -> str:
     distribution = _distribution(point)
     return f"{point.value} ({distribution})" if distribution else point.value
 
 
-def _is_named_by(point: EntryPoint, node_class: "type[Node]") -> bool:
+def _is_named_by(point: "EntryPoint", node_class: "type[Node]") -> bool:
     return point.value.replace(" ", "") == f"{node_class.__module__}:{node_class.__qualname__}"
 
 

@@ -8,8 +8,6 @@ from pydantic import ConfigDict, model_validator
 
 from flume.errors import DefinitionError, ExpressionError, NodeError
 from flume.nodes import Node, NodeConfig, NodeInput, Rendering
-from flume.source import read_source
-from functions.nodes.bounded_jmespath import search
 
 
 class JsonTransform(Node):
@@ -45,6 +43,9 @@ class JsonTransform(Node):
         """Search the data; a mapping arrives rendered and is the result."""
         if self.config.expression is None:
             return self.config.mapping
+        # Here, as the YAML reader below: a function that serves templates starts without either library.
+        from functions.nodes.bounded_jmespath import search
+
         try:
             return search(self.config.expression, input.data)
         except ExpressionError as error:
@@ -93,6 +94,8 @@ def _read_json(text: str) -> Any:
 def _read_yaml(text: str) -> Any:
     if not text.strip():
         return None
+    from flume.source import read_source
+
     try:
         return read_source(text, format="yaml").value
     except DefinitionError as error:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from flume.errors import ExpressionError, NodeError
-from flume.expressions.budget import Budget
-from flume.expressions.rendering import equal, is_true
+from flume.expressions import Budget, is_true
+from flume.expressions.rendering import equal
 from flume.nodes import Iterate, Node, NodeConfig, NodeInput, Rendering, Result, Role
 from flume.nodes.invocation import MAX_ITEMS
 from flume.nodes.types import ERROR

@@ -53,11 +53,17 @@ def test_bounded_search_finds_what_jmespath_finds(expression: str, found: object
     assert search(expression, PEOPLE) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "expression",
     [
+        "[@, @]" + " | [@, @]" * 30,
         "[@, @]" + " | [@, @]" * 100,
-        "[@, @][]" + " | [@, @][]" * 100,
+        "[@, @]" + " | [@, @]" * 30 + " | @ == @",
+        "[@, @]" + " | [@, @]" * 30 + " | contains(@, @[0])",
+        "[@, @][]" + " | [@, @][]" * 18 + " | [0]",
+        "[@, @]" + " | [@, @]" * 16 + " | length(to_string(@))",
+        "length(join(to_string(text[:100]), map(&'x', text)))",
         "{a: @, b: @}" + " | {a: @, b: @}" * 100,
         "[" + ", ".join(["to_string(@)"] * 300) + "]",
         "[@, @] | " * 12 + "[to_string(@), to_string(@)] | join(@[0], @)",

@@ -20,7 +20,7 @@ from functions.nodes.utility import Delay, Error, Log
     ],
 )
 async def test_a_delay_sleeps_from_the_recorded_moment(config: dict[str, Any], until: datetime) -> None:
-    assert await outcome_of(Delay, config) == Sleep(until)
+    assert await outcome_of(Delay, config, clock=lambda: NOW + timedelta(hours=1)) == Sleep(until)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -159,6 +160,21 @@ def test_reloading_replaces_what_the_files_provided(tmp_path: Path) -> None:
     assert loaded.failures == ()
     assert registry.names() == ("changed", "new-name")
     assert registry.get("changed").version == 2
+
+
+def test_an_edit_that_changes_neither_size_nor_second_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = write(tmp_path / "a.py", "a", version=1)
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+    registry = Registry()
+    load_path(registry, file)
+
+    write(file, "a", version=2)
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+    reload_path(registry, file)
+
+    assert registry.get("a").version == 2
+    assert not (tmp_path / "__pycache__").exists()
 
 
 def test_reloading_one_file_of_a_folder_leaves_the_others(tmp_path: Path) -> None:

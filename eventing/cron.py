@@ -9,7 +9,7 @@ Which moments those wall times mean is decided here:
 """
 
 import re
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from croniter import croniter
 
@@ -18,6 +18,7 @@ from flume.errors import RequestError
 from flume.schedules import check_schedule
 
 _HOUR = 1
+_LARGEST_CHANGE = timedelta(days=1)
 _SINGLE_VALUE_RANGE = re.compile(r"(?<![^,\s])([0-9a-z]+)-\1(?:/[0-9]+)?(?![^,\s])", re.ASCII)
 
 
@@ -43,16 +44,16 @@ class CronSchedule:
         except OverflowError:  # behind the year 9999
             return None
 
-    def moment_before(self, moment: datetime, matches: int) -> datetime | None:
-        """A moment after which about ``matches`` due moments lie up to ``moment``; None when there are not so many."""
-        wall = wall_time(moment, self._zone)
+    def moment_before(self, moment: datetime, matches: int, earliest: datetime) -> datetime:
+        """A moment after which ``matches`` or more wall times match up to ``moment``; ``earliest`` if it lies further back."""
+        wall, floor = wall_time(moment, self._zone), wall_time(earliest, self._zone) - _LARGEST_CHANGE
         for _ in range(matches):
             earlier = self._previous_wall(wall)
-            if earlier is None:
-                return None
+            if earlier is None or earlier < floor:
+                return earliest
             wall = earlier
         known = moments_of(wall, self._zone)
-        return (known[0] if known else moment_of_change(wall, self._zone)) - SECOND
+        return max(earliest, (known[0] if known else moment_of_change(wall, self._zone)) - SECOND)
 
     def _next_by_wall_clock(self, after: datetime) -> datetime | None:
         wall = wall_time(after, self._zone)

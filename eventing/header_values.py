@@ -24,10 +24,7 @@ def split_parameters(value: str) -> tuple[str, dict[str, str]]:
 
     ``value`` is Latin-1 text as HTTP servers give it; parameters are read as UTF-8 where they are that. Never raises.
     """
-    try:
-        main, parameters = parse_options_header(value.encode("latin-1", "replace").decode("latin-1"))
-    except ValueError:
-        return "", {}
+    main, parameters = parse_options_header(value.encode("latin-1", "replace").decode("latin-1"))
     return main.decode("latin-1"), {name.decode("latin-1"): _text(content) for name, content in parameters.items()}
 
 

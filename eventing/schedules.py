@@ -83,8 +83,7 @@ def _newest(trigger: CronTrigger, start: datetime, end: datetime, limit: int, de
     schedule = CronSchedule(trigger.schedule, _zone(trigger, default_timezone))
     matches = limit
     while True:
-        behind = schedule.moment_before(end, matches)
-        near = start if behind is None else max(start, behind)
+        near = schedule.moment_before(end, matches, start)
         found = deque(_between(schedule.next_due, near, end), maxlen=limit)
         if len(found) == limit or near == start:
             return list(found)

@@ -45,6 +45,10 @@ def test_a_content_type_of_the_pipeline_is_kept(wanted: str, body: JsonValue, ki
     assert content_type(safe_response(200, {"Content-Type": wanted}, body)) == kind
 
 
+def test_a_content_type_stays_where_there_is_no_body() -> None:
+    assert content_type(safe_response(200, {"Content-Type": "text/html"}, None)) == "text/html"
+
+
 def test_a_character_set_other_than_the_one_that_is_sent_is_refused() -> None:
     with pytest.raises(RequestError, match="UTF-8"):
         safe_response(200, {"Content-Type": "text/html; charset=euc-kr"}, "바다")

@@ -1,8 +1,8 @@
 """JMESPath in bounds: a short hostile expression must not be able to fill the memory or hold up the process.
 
 A chain of ``[@, @]`` doubles its input with every link. Its links share one copy, which costs nothing until something walks
-or copies it: writing text, comparing, flattening, and storing the result. Each of these is paid for out of a `Budget` by the
-whole size of what it walks, as is each step.
+or copies it: writing text, comparing, and storing the result. Each of these is paid for out of a `Budget` by the
+whole size of what it walks, as is each step; a projection takes a step for each element.
 """
 
 from functools import lru_cache
@@ -78,12 +78,6 @@ class _BoundedInterpreter(TreeInterpreter):
     def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
         self._budget.spend()
         return super().visit(node, *args, **kwargs)
-
-    def visit_flatten(self, node: Any, value: Any) -> Any:
-        return self._counted(super().visit_flatten(node, value))
-
-    def visit_slice(self, node: Any, value: Any) -> Any:
-        return self._counted(super().visit_slice(node, value))
 
     def visit_comparator(self, node: Any, value: Any) -> Any:
         operands = [self.visit(child, value) for child in node["children"]]

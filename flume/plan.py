@@ -6,15 +6,14 @@ plans; nothing changes one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from flume.expressions import Template
 from flume.ids import ROOT, NodeId, ScopePath, node_path, split_scope
 from flume.nodes.types import NodeType
 from flume.pipeline import InputDefinition, Lane, OnError, Pipeline, RetryPolicy
 from flume.templates import TemplateTree
-from flume.values import JsonObject
+from flume.values import JsonObject, JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +32,37 @@ class LoopPlan:
     body: "ScopePlan"
     concurrency: int
     collects_errors: bool
-    condition: Template | None = None
+    condition: TemplateTree | None = None
     limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NodeWork:
-    """What an executor renders for a node.
+    """What an executor renders for a node: ``when`` first, then ``config`` and ``inputs``, then ``scoped``.
 
-    ``config`` and ``inputs`` are rendered first; ``scoped`` holds the fields of either that are rendered afterwards and
-    see the inputs by name, keyed by ``("config" | "inputs", field)``. ``loads`` are the upstream nodes whose outputs
-    are needed; ``uses_trigger`` and ``uses_inputs`` likewise.
+    ``config`` and ``inputs`` hold what is rendered with the scope alone, ``fields`` the single expressions among them, by
+    ``(part, key)`` with part ``"config"`` or ``"inputs"``. ``scoped`` are fields that see the rendered inputs by name.
+    ``verbatim`` are values taken as they are. ``roots`` are the names that the templates speak of, and ``loads`` the nodes
+    among them.
     """
 
     config: TemplateTree
     inputs: TemplateTree
-    when: Template | None
-    scoped: Mapping[tuple[str, str], TemplateTree | Template]
+    when: TemplateTree | None
+    fields: Mapping[tuple[str, str], TemplateTree]
+    scoped: Mapping[tuple[str, str], TemplateTree]
+    verbatim: Mapping[tuple[str, str], JsonValue]
+    roots: frozenset[str]
     loads: frozenset[NodeId]
-    uses_trigger: bool
-    uses_inputs: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PlanNode:
     """One node, resolved.
 
-    ``incoming`` and ``outgoing`` are its edges, in document order. ``upstream`` are all nodes that must be settled
-    before it, in the plan's order, those around its loop included. ``setters`` are the upstream nodes that overlay
-    variables, in the order in which they apply. ``is_pure`` means that it may be fused with its neighbors: a pure type,
-    inline, and not ``durable``.
+    ``incoming`` and ``outgoing`` are its edges, in document order. ``setters`` are the nodes before it that overlay variables,
+    in the order in which they apply. ``is_pure`` means that it may be fused with its neighbors: a pure type, inline, and not
+    ``durable``. ``takes_errors``: an edge follows its port ``error``.
     """
 
     id: NodeId
@@ -76,7 +76,6 @@ class PlanNode:
     on_error: OnError
     is_pure: bool
     takes_errors: bool
-    upstream: tuple[NodeId, ...] = ()
     setters: tuple[NodeId, ...] = ()
     responds: bool = False
     loop: LoopPlan | None = None
@@ -101,7 +100,10 @@ class ScopePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole pipeline. ``nodes`` are those of every level."""
+    """A whole pipeline. ``nodes`` are those of every level.
+
+    ``unusable`` says of nodes why they can't run any more, because their type changed or is gone since the version was saved.
+    """
 
     name: str
     namespace: str
@@ -112,6 +114,7 @@ class Plan:
     inputs: tuple[InputDefinition, ...]
     timeout: timedelta | None
     pipeline: Pipeline
+    unusable: Mapping[NodeId, str] = field(default_factory=dict)
 
     def scope(self, path: ScopePath) -> ScopePlan:
         """The level that a scope path belongs to: ``each[3]`` gives the body of the loop ``each``."""

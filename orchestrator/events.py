@@ -119,6 +119,14 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class RunAborted:
+    """Flume can't go on with the run, through no fault of its nodes: it fails."""
+
+    at: Millis
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class TakenOver:
     """A new owner holds the run; what its predecessor had under way is unanswered."""
 
@@ -136,6 +144,7 @@ Event: TypeAlias = (
     | NodeFailed
     | Tick
     | CancelRequested
+    | RunAborted
     | TakenOver
 )
 

@@ -43,6 +43,7 @@ from orchestrator.events import (
     NodeSkipped,
     NodeSlept,
     PhaseChanged,
+    RunAborted,
     RunStarted,
     StartAttempt,
     StopAttempt,
@@ -150,6 +151,8 @@ def _apply(draft: Draft, event: Event) -> None:
             _tick(draft)
         case CancelRequested():
             _end_scope(draft, ROOT, RunStatus.CANCELLED, Failure("cancelled", event.reason))
+        case RunAborted():
+            _end_scope(draft, ROOT, RunStatus.FAILED, event.failure)
         case TakenOver():
             _take_over(draft)
         case _:

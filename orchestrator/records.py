@@ -1,7 +1,7 @@
 """Runs as plain data: the one place where a run's state is turned into JSON-able objects and back.
 
-Stores write what this module gives them; the API shows runs in the same shape with its own names on top. Values kept inline
-appear as `orjson.Fragment` when ``raw`` is asked for, so that they are not encoded a second time.
+Stores write what this module gives them; the API shows runs in the same shape with its own names on top. Values kept
+inline appear as `orjson.Fragment` when ``raw`` is asked for, so that they are not encoded a second time.
 """
 
 from typing import Any
@@ -91,19 +91,14 @@ def to_output(record: JsonObject) -> ScopeOutput:
 def from_node(state: NodeState, *, raw: bool = False) -> Record:
     """A node's state, under the names of its fields."""
     record: Record = {"status": state.status.value}
-    for name in (
-        "attempt",
-        "answered",
-        "recoveries",
-        "ready_at",
-        "started_at",
-        "completed_at",
-        "due_at",
-        "port",
-        "meta",
-    ):
+    for name in ("attempt", "answered", "recoveries"):
         value = getattr(state, name)
         if value:
+            record[name] = value
+    # A moment may be 0: with a clock that a test sets, say.
+    for name in ("ready_at", "started_at", "completed_at", "due_at", "port", "meta"):
+        value = getattr(state, name)
+        if value is not None:
             record[name] = value
     if state.phase is not None:
         record["phase"] = state.phase.value

@@ -21,9 +21,6 @@ class Missing(Enum):
 
     MISSING = "missing"
 
-    def __bool__(self) -> bool:
-        return False
-
 
 MISSING = Missing.MISSING
 
@@ -124,6 +121,8 @@ def _explain_step(path: str, value: Any, key: Any) -> str:
     if isinstance(value, (list, tuple)):
         what = "such index" if isinstance(key, _Unshown) else f"index {shorten(str(key))}"
         return f"'{path}' is a list of {len(value)} and has no {what}"
+    if isinstance(value, str) and isinstance(key, int):
+        return f"'{path}' is text and has no indexes; a slice such as [0:1] takes part of it"
     return f"'{path}' is {kind_of(value)} and has no {what}"
 
 

@@ -66,7 +66,7 @@ def _reject_by(budget: Budget, value: Any, attribute: Any, test: Any = None, *ar
 def _chosen(
     budget: Budget, value: Any, path: str | None, test: Any, arguments: tuple[Any, ...], wanted: bool
 ) -> list[Any]:
-    holds = _truth if test is None else _named("test", test, arguments)
+    holds = _truth if test is None and not arguments else _named("test", test, arguments)
     absent = MISSING if test in SEE_MISSING else None
     chosen = []
     for element in _paid(budget, value):

@@ -132,13 +132,11 @@ class _Checker:
                 self._if(node, depth)
             elif isinstance(node, nodes.For):
                 self._for(node, depth)
-            elif isinstance(node, nodes.Assign):
-                self.expression(node.node, _Place.VALUE)
-                self._assign(node.target)
             else:
-                raise TemplateSyntaxError(
-                    "'{% set %}' without '=' is not allowed", "write {% set name = … %}", "forbidden"
-                )
+                # The lexer lets no other statement pass.
+                assignment = cast(nodes.Assign, node)
+                self.expression(assignment.node, _Place.VALUE)
+                self._assign(assignment.target)
 
     def _if(self, node: nodes.If, depth: int) -> None:
         for branch in (node, *node.elif_):
@@ -212,8 +210,7 @@ class _Checker:
         if node.name in ("map", "select", "reject", "selectattr", "rejectattr"):
             _check_named(node)
         guarded = node.name in ("default", "d") or place is _Place.GUARDED
-        if node.node is not None:
-            self.expression(node.node, _Place.GUARDED if guarded else _Place.VALUE, depth)
+        self.expression(cast(nodes.Expr, node.node), _Place.GUARDED if guarded else _Place.VALUE, depth)
         self._call_arguments(node, depth)
 
     def _call(self, node: nodes.Call, depth: int) -> None:

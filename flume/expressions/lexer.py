@@ -170,6 +170,8 @@ def _end_of_comment(text: str, start: int) -> tuple[int, bool]:
 
 def _check_statement(tokens: tuple[Token, ...]) -> None:
     first = tokens[0].value if tokens else ""
+    if first == "set" and next((token.kind for token in tokens if token.kind in ("assign", "pipe")), "") != "assign":
+        raise TemplateSyntaxError("'{% set %}' without '=' is not allowed", "write {% set name = … %}", "forbidden")
     if first in _STATEMENTS:
         return
     name = shorten(str(first))

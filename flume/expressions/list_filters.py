@@ -4,6 +4,7 @@ Each is called as ``filter(budget, value, *arguments)``; parameter names and def
 ``attribute`` is a dotted path into each element."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from flume.errors import ExpressionError
 from flume.expressions.access import MISSING, kind_of
 from flume.expressions.arguments import attribute_of, need_list, need_number, need_object, need_text, need_whole
 from flume.expressions.budget import Budget
+from flume.expressions.dates import in_utc
 from flume.expressions.operators import bounded_number
 from flume.expressions.rendering import as_text, is_less, to_json
 from flume.values import MAX_DEPTH
@@ -56,7 +58,8 @@ def reverse(budget: Budget, value: Any) -> Any:
 def unique(budget: Budget, value: Any, attribute: Any = None) -> list[Any]:
     """The elements without those that came before."""
     elements = need_list(value)
-    budget.allow_elements(2 * len(elements))
+    budget.allow_elements(len(elements))
+    budget.visit_elements(len(elements))
     found: dict[object, Any] = {}
     for element in elements:
         found.setdefault(_identity(budget, attribute_of(element, attribute)), element)
@@ -153,9 +156,14 @@ def merge(budget: Budget, value: Any, other: Any) -> dict[str, Any]:
 def _keyed(budget: Budget, value: Any, attribute: Any) -> list[tuple[Any, Any]]:
     elements = need_list(value)
     budget.allow_elements(len(elements))
-    keyed = [(attribute_of(element, attribute), element) for element in elements]
+    keyed = [(_sort_key(attribute_of(element, attribute)), element) for element in elements]
     _check_order(budget, [key for key, _ in keyed])
     return keyed
+
+
+def _sort_key(value: Any) -> Any:
+    # Python has no order between dates with and without a zone.
+    return in_utc(value) if isinstance(value, datetime) else value
 
 
 def _check_order(budget: Budget, sort_keys: list[Any]) -> None:

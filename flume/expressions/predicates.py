@@ -38,11 +38,13 @@ def _empty(budget: Budget, value: Any) -> bool:
 
 
 def _starts(budget: Budget, value: Any, text: Any) -> bool:
-    return need_text(value).startswith(need_text(text))
+    budget.spend(len(need_text(text)) // 4096)
+    return need_text(value).startswith(text)
 
 
 def _ends(budget: Budget, value: Any, text: Any) -> bool:
-    return need_text(value).endswith(need_text(text))
+    budget.spend(len(need_text(text)) // 4096)
+    return need_text(value).endswith(text)
 
 
 _null = _kind(lambda value: value is None)

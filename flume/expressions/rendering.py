@@ -15,6 +15,9 @@ from flume.expressions.budget import MAX_TEXT, Budget
 from flume.expressions.dates import in_utc, iso_text
 from flume.values import MAX_DEPTH, JsonValue
 
+CONTAINER = 4
+"""Elements that an object or list counts as beside what is in it: about what it takes to visit it."""
+
 _JSON_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
@@ -82,7 +85,7 @@ class Measure:
     def _descend(self, values: Any, depth: int) -> None:
         if depth >= MAX_DEPTH:
             raise ExpressionError(f"the value is nested deeper than {MAX_DEPTH} levels")
-        self.elements += len(values) + 1
+        self.elements += len(values) + CONTAINER
         unpaid = self.elements - self._paid
         if unpaid >= 16:
             self._paid = self.elements
@@ -103,7 +106,9 @@ def check_result(value: Any, budget: Budget) -> None:
     elif isinstance(value, (list, tuple, Mapping)):
         measure = Measure(budget)
         measure.add(value)
-        budget.allow_text(min(measure.characters, MAX_TEXT))
+        if measure.characters > MAX_TEXT:
+            raise ExpressionError(f"the value holds more than {MAX_TEXT:,} characters of text")
+        budget.allow_text(measure.characters)
 
 
 def is_true(value: JsonValue) -> bool:

@@ -97,8 +97,8 @@ def url_encode(budget: Budget, value: Any) -> str:
     """The value as part of a URL; an object as a query such as ``a=1&b=2``."""
     if isinstance(value, Mapping):
         budget.allow_elements(len(value))
-        pairs = [(key, as_text(inner, budget)) for key, inner in value.items()]
-        budget.allow_text(12 * sum(len(key) + len(inner) for key, inner in pairs))
+        pairs = [(_utf8(key), _utf8(as_text(inner, budget))) for key, inner in value.items()]
+        budget.allow_text(3 * sum(len(key) + len(inner) + 1 for key, inner in pairs))
         return urlencode(pairs, quote_via=quote)
     text = as_text(value, budget)
     budget.allow_text(3 * len(text) if text.isascii() else 12 * len(text))
@@ -128,7 +128,9 @@ def sha256(budget: Budget, value: Any) -> str:
 
 def date(budget: Budget, value: Any, format: Any = "%FT%TZ", offset: Any = "+00:00") -> str:
     """A date or ISO 8601 text by a pattern such as ``%Y-%m-%d``, at an offset from UTC such as ``+09:00``."""
-    return format_date(value, need_text(format, "a format"), need_text(offset, "an offset"))
+    pattern = need_text(format, "a format")
+    budget.spend(len(pattern) // 8)
+    return format_date(value, pattern, need_text(offset, "an offset"))
 
 
 def string(budget: Budget, value: Any) -> str:

@@ -1,0 +1,97 @@
+"""What is said between the engine and whatever runs a node: an order to do one attempt, and the answer.
+
+An `Executor` runs attempts for one or more lanes: in this process, in a function over HTTP, or in a job. To the engine they are all the
+same. Values have been rendered; secrets in them are still markers, which the executing process replaces at the last moment.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, TypeAlias
+
+from flume.ids import Instance, Millis, NodeId, RunId
+from flume.nodes.outcomes import Iterate, Result, Sleep
+from flume.nodes.types import NodeType
+from flume.values import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One attempt of one node, ready to be run.
+
+    ``key`` is the idempotency key (``run/instance/n``), ``token`` proves that an answer belongs to this attempt. ``nonce`` is
+    what the secret markers in ``config`` and ``inputs`` carry. ``now`` is the moment at which the attempt became ready.
+    """
+
+    run_id: RunId
+    namespace: str
+    pipeline: str
+    instance: Instance
+    node_id: NodeId
+    node_type: NodeType
+    attempt: int
+    key: str
+    config: Mapping[str, JsonValue]
+    inputs: Mapping[str, JsonValue]
+    now: datetime
+    timeout: timedelta
+    nonce: str
+    token: str
+    hops: int = 0
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt failed.
+
+    ``retryable`` says that another try may help. ``answered`` False: nobody knows whether the work was done, so that its
+    repetition carries the same key.
+    """
+
+    code: str
+    message: str
+    retryable: bool = False
+    retry_after: timedelta | None = None
+    answered: bool = True
+
+
+Answer: TypeAlias = Result | Sleep | Iterate | Failed
+"""How an attempt ended; outputs have passed `flume.values.check_value`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """A line that a node wrote."""
+
+    at: Millis
+    level: str
+    message: str
+    fields: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+class Reports(Protocol):
+    """Takes what an attempt tells while it works. May be called from any thread; never blocks and never raises."""
+
+    def log(self, record: LogRecord) -> None:
+        """Take a line for the run's log."""
+        ...
+
+    def progress(self, text: str) -> None:
+        """Take a further piece of partial output."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs attempts."""
+
+    async def execute(self, invocation: Invocation, reports: Reports) -> Answer:
+        """Run one attempt to its end, within ``invocation.timeout``.
+
+        Never raises but for cancellation, which means that nobody wants the answer any more.
+        """
+        ...
+
+    def execute_at_once(self, invocation: Invocation, reports: Reports) -> Answer | None:
+        """Run a pure node to its end without giving up control, or None if that can't be done; it has had no effect then."""
+        ...

@@ -1,0 +1,197 @@
+"""All settings of Flume, read once from the environment at the start; `flume config` lists them from here."""
+
+import os
+import re
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from flume.errors import SettingError
+
+SECRET_PREFIX = "FLUME_SECRET_"
+MIN_SECRET_LENGTH = 6
+"""A shorter secret could not be masked without masking ordinary text."""
+
+_SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+class Settings(BaseSettings):
+    """One frozen value per process. Names are the environment variables."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    data: Path = Field(
+        Path("flume-data"),
+        validation_alias="FLUME_DATA",
+        description="Folder of the embedded store. One process at a time.",
+    )
+    engine_url: str = Field(
+        "http://127.0.0.1:8000",
+        validation_alias="ENGINE_URL",
+        description="The orchestrator that commands such as get, invoke and apply talk to.",
+    )
+    nodes: str = Field(
+        "",
+        validation_alias="FLUME_NODES",
+        description="Files and folders with custom nodes, separated by colons.",
+    )
+    retention_days: float = Field(
+        30,
+        ge=0,
+        validation_alias="RETENTION_DAYS",
+        description="Ended runs are deleted after so many days; 0 keeps them for ever.",
+    )
+    log_level: str = Field(
+        "info",
+        validation_alias="LOG_LEVEL",
+        description="debug, info, warning or error.",
+        pattern="(?i)^(debug|info|warning|error)$",
+    )
+    log_format: str = Field(
+        "auto",
+        validation_alias="LOG_FORMAT",
+        description="text, json, or auto: text on a terminal and JSON elsewhere.",
+        pattern="^(auto|text|json)$",
+    )
+    api_token: str = Field(
+        "",
+        validation_alias="FLUME_API_TOKEN",
+        repr=False,
+        description="Tokens that the server accepts, separated by blanks; token:namespace,…:view|edit|admin binds one.",
+    )
+    token: str = Field(
+        "", validation_alias="FLUME_TOKEN", repr=False, description="The token that commands send to the server."
+    )
+    auth: str = Field(
+        "",
+        validation_alias="FLUME_AUTH",
+        description="none lets everyone in, also where the server listens beyond loopback.",
+        pattern="^(none)?$",
+    )
+    events_auth: str = Field(
+        "",
+        validation_alias="FLUME_EVENTS_AUTH",
+        description="none takes external events without token or key.",
+        pattern="^(none)?$",
+    )
+    public_url: str = Field(
+        "",
+        validation_alias=AliasChoices("FLUME_PUBLIC_URL", "NEXT_PUBLIC_API_URL"),
+        description="The address that links and hook URLs show; empty: where the server listens.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        validation_alias="FLUME_ALLOWED_HOSTS",
+        description="Further host names, separated by commas, under which the server may be called.",
+    )
+    timezone: str = Field("UTC", validation_alias="FLUME_TIMEZONE", description="Of cron triggers that name none.")
+    http_allow: str = Field(
+        "",
+        validation_alias="FLUME_HTTP_ALLOW",
+        description="Networks (CIDR, separated by commas) that http-request may reach whatever the deny list says.",
+    )
+    http_deny: str = Field(
+        "",
+        validation_alias="FLUME_HTTP_DENY",
+        description="Networks (CIDR, separated by commas) that http-request may not reach, besides link-local ones.",
+    )
+    function_timeout_max: float = Field(
+        600,
+        gt=0,
+        validation_alias="FLUME_FUNCTION_TIMEOUT_MAX",
+        description="Seconds that a function may take at most.",
+    )
+    secrets_dir: Path | None = Field(
+        None,
+        validation_alias="FLUME_SECRETS_DIR",
+        description="Folder with a file per secret, besides the variables FLUME_SECRET_NAME.",
+    )
+    max_runs: int = Field(
+        20_000,
+        ge=1,
+        validation_alias="FLUME_MAX_RUNS",
+        description="Runs under way in one process; more are refused with 429.",
+    )
+    grace: float = Field(
+        10,
+        ge=0,
+        validation_alias="FLUME_GRACE",
+        description="Seconds that running nodes get to finish when the process stops.",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("expected an IANA time zone such as Europe/Berlin") from error
+        return value
+
+    @field_validator("http_allow", "http_deny")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for text in split_list(value):
+            try:
+                ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"expected networks such as 10.0.0.0/8, and '{text}' is none") from error
+        return value
+
+    @field_validator("public_url", "engine_url")
+    @classmethod
+    def _http_url(cls, value: str) -> str:
+        if value and not re.match(r"https?://[^/\s]+", value):
+            raise ValueError("expected a URL such as https://flume.example.org")
+        return value.rstrip("/")
+
+    def node_paths(self) -> tuple[Path, ...]:
+        """The files and folders of ``FLUME_NODES``."""
+        return tuple(Path(text) for text in self.nodes.split(os.pathsep) if text)
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process, or those of a given environment. Raises `SettingError` naming the variable."""
+    try:
+        return Settings() if environment is None else Settings.model_validate(dict(environment))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise SettingError(str(first["loc"][0]), _expected(first)) from None
+
+
+def read_secrets(settings: Settings, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Secrets by name, from variables ``FLUME_SECRET_NAME`` and the files of ``FLUME_SECRETS_DIR``; variables win.
+
+    Raises `SettingError` for a name that templates could not use and for a value too short to be masked.
+    """
+    found: dict[str, str] = {}
+    if settings.secrets_dir is not None:
+        if not settings.secrets_dir.is_dir():
+            raise SettingError("FLUME_SECRETS_DIR", f"there is no folder '{settings.secrets_dir}'")
+        for path in sorted(settings.secrets_dir.iterdir()):
+            if path.is_file() and not path.name.startswith("."):
+                found[path.name] = path.read_text().rstrip("\n")
+    for name, value in (os.environ if environment is None else environment).items():
+        if name.startswith(SECRET_PREFIX):
+            found[name.removeprefix(SECRET_PREFIX)] = value
+    for name, value in found.items():
+        if not _SECRET_NAME.match(name):
+            raise SettingError(f"secret {name}", "expected a name of letters, digits and _ that begins with no digit")
+        if len(value) < MIN_SECRET_LENGTH:
+            raise SettingError(f"secret {name}", f"expected at least {MIN_SECRET_LENGTH} characters")
+    return found
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """The parts of a text separated by commas or blanks."""
+    return tuple(part for part in re.split(r"[,\s]+", text) if part)
+
+
+def _expected(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message[0].lower() + message[1:]

@@ -1,0 +1,92 @@
+"""A run in its owner's memory: its state, what has happened to it since, and what waits for the next commit."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from flume.ids import ROOT, Instance, NodeId, RunId, ScopePath
+from flume.plan import Plan
+from orchestrator.events import Command, DecideLoopStep, Event, StartAttempt
+from orchestrator.state import NodeState, Run, Scope
+from orchestrator.store import CommitResult, LogLine, Payload
+from orchestrator.values import RunValues
+
+MAX_LOG_LINES = 10_000
+"""Lines that one attempt may write; a last one says how many were dropped."""
+
+AttemptId = tuple[Instance, int]
+
+
+@dataclass(slots=True)
+class ActiveRun:
+    """One run under way here. ``committed`` is the state that is durable, ``run`` the state that is reached.
+
+    ``rev`` 0: the run is not stored yet. ``events`` have happened and were not applied. ``at_once`` are commands that
+    may be carried out before the next commit, ``held`` those that must wait for it. ``logs``, ``payloads`` and
+    ``inbox`` go with it. ``first`` is told what became of the commit that makes the run, ``on_log`` that there are
+    lines to store.
+    """
+
+    plan: Plan
+    run: Run
+    rev: int
+    values: RunValues
+    committed: Run
+    events: deque[Event] = field(default_factory=deque)
+    at_once: deque[StartAttempt | DecideLoopStep] = field(default_factory=deque)
+    held: list[Command] = field(default_factory=list)
+    logs: list[LogLine] = field(default_factory=list)
+    log_counts: dict[AttemptId, int] = field(default_factory=dict)
+    payloads: list[Payload] = field(default_factory=list)
+    inbox: list[str] = field(default_factory=list)
+    tasks: dict[AttemptId, asyncio.Task[None]] = field(default_factory=dict)
+    timer: asyncio.TimerHandle | None = None
+    log_timer: asyncio.TimerHandle | None = None
+    on_log: Callable[[], None] = lambda: None
+    first: asyncio.Future[CommitResult] | None = None
+    is_committing: bool = False
+    is_scheduled: bool = False
+    is_gone: bool = False
+    is_aborted: bool = False
+
+    @property
+    def id(self) -> RunId:
+        """The run's id."""
+        return self.run.id
+
+    def has_changed(self) -> bool:
+        """Whether there is anything to commit."""
+        return self.run is not self.committed or self.rev == 0 or bool(self.logs or self.inbox)
+
+    def changed_nodes(self) -> Mapping[NodeId, NodeState]:
+        """The root's nodes that differ from what is stored."""
+        before = self.committed.root.nodes if self.rev else {}
+        after = self.run.root.nodes
+        if after is before:
+            return {}
+        return {node_id: state for node_id, state in after.items() if before.get(node_id) is not state}
+
+    def changed_items(self) -> Mapping[ScopePath, Scope]:
+        """The loop items that differ from what is stored."""
+        before = self.committed.scopes
+        return {
+            path: scope for path, scope in self.run.scopes.items() if path != ROOT and before.get(path) is not scope
+        }
+
+    def take_logs(self) -> tuple[LogLine, ...]:
+        """The lines that go with the next commit; they are not kept here any longer."""
+        lines, self.logs = tuple(self.logs), []
+        return lines
+
+    def next_log_sequence(self, attempt: AttemptId) -> int | None:
+        """The number of the attempt's next line, or None once it has written more than `MAX_LOG_LINES`."""
+        count = self.log_counts.get(attempt, 0)
+        self.log_counts[attempt] = count + 1
+        return count if count < MAX_LOG_LINES else None
+
+    def dropped_logs(self) -> Iterator[tuple[AttemptId, int]]:
+        """Attempts that wrote too much, and how many of their lines were dropped."""
+        for attempt, count in self.log_counts.items():
+            if count > MAX_LOG_LINES:
+                yield attempt, count - MAX_LOG_LINES

@@ -1,0 +1,274 @@
+"""Carries out the machine's commands: prepares an attempt, has an executor run it, and turns the answer into an event.
+
+Two ways lead through here. A command whose work has no effect outside may be answered at once, within a stretch of the
+run; every other one becomes a task that starts only after the commit that gave it.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from eventing.invocations import Answer, Executor, Failed, Invocation, LogRecord
+from flume.ids import Instance, Millis, split_instance
+from flume.nodes.outcomes import Iterate, Result, Sleep
+from flume.nodes.types import Role
+from flume.pipeline import Lane
+from flume.values import JsonObject, JsonValue
+from orchestrator.active import ActiveRun, AttemptId
+from orchestrator.bus import Bus, Progress, run_topic
+from orchestrator.events import (
+    DecideLoopStep,
+    Event,
+    GatherLoop,
+    LoopOpened,
+    LoopStepDecided,
+    NodeCompleted,
+    NodeFailed,
+    NodeSkipped,
+    NodeSlept,
+    StartAttempt,
+)
+from orchestrator.gate import FairGate
+from orchestrator.identifiers import Clock, IdSource
+from orchestrator.preparation import Given, Preparation, Preparer, Skip
+from orchestrator.state import Failure, RunStatus, Stored
+from orchestrator.store import LogLine, RunStore
+from orchestrator.values import NotLoadedError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ITEMS_PER_PAGE = 256
+"""Loop items read at a time while results are gathered."""
+
+
+class Effects:
+    """Carries out commands of all runs of one process."""
+
+    def __init__(
+        self,
+        *,
+        store: RunStore,
+        bus: Bus,
+        executors: Mapping[Lane, Executor],
+        preparer: Preparer,
+        gate: FairGate,
+        clock: Clock,
+        ids: IdSource,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._executors = executors
+        self._preparer = preparer
+        self._gate = gate
+        self._clock = clock
+        self._ids = ids
+        self._jitter = jitter
+
+    def can_answer_at_once(self, active: ActiveRun, command: StartAttempt | DecideLoopStep) -> bool:
+        """Whether the command has no effect outside and needs nothing but computing."""
+        if isinstance(command, DecideLoopStep):
+            return True
+        node = active.plan.nodes[split_instance(command.instance)[1]]
+        return node.is_pure or (node.type.role is Role.LOOP and node.lane is Lane.ENGINE)
+
+    def answer_at_once(self, active: ActiveRun, command: StartAttempt | DecideLoopStep) -> Event | None:
+        """The answer to a command for which `can_answer_at_once` holds, or None if it needs a task after all."""
+        try:
+            if isinstance(command, DecideLoopStep):
+                return self._decide(active, command)
+            prepared = self._preparer.prepare(active.plan, active.run, active.values, command.instance)
+        except NotLoadedError:
+            return None
+        if not isinstance(prepared, Invocation):
+            return self._event_without_work(active, command, prepared)
+        began = self._clock()
+        executor = self._executor_of(active, command.instance)
+        answer = executor.execute_at_once(prepared, _RunReports(self, active, prepared))
+        if answer is None:
+            return None
+        return self._event(active, command, answer, queued_ms=0, began=began)
+
+    async def answer(self, active: ActiveRun, command: StartAttempt | DecideLoopStep | GatherLoop) -> Event:
+        """Carry out a command and return its answer. Raises nothing but cancellation."""
+        queued = self._clock()
+        try:
+            async with self._gate.slot(active.id):
+                match command:
+                    case StartAttempt():
+                        return await self._attempt(active, command, queued)
+                    case DecideLoopStep():
+                        return await self._loaded(active, lambda: self._decide(active, command))
+                    case GatherLoop():
+                        return await self._gather(active, command)
+        # A defect in Flume itself must end as a failed node, not as a run that stands still.
+        except Exception:
+            logger.exception("an attempt failed inside Flume", extra={"run": active.id, "node": command.instance})
+            message = "Flume failed to carry this out; its own log says why"
+            return self._failed(command, Failed("internal", message, answered=False))
+
+    async def _attempt(self, active: ActiveRun, command: StartAttempt, queued: Millis) -> Event:
+        prepared = await self._prepared(active, command.instance)
+        if not isinstance(prepared, Invocation):
+            return self._event_without_work(active, command, prepared)
+        began = self._clock()
+        executor = self._executor_of(active, command.instance)
+        answer = await executor.execute(prepared, _RunReports(self, active, prepared))
+        return self._event(active, command, answer, queued_ms=began - queued, began=began)
+
+    async def _prepared(self, active: ActiveRun, instance: Instance) -> Preparation:
+        return await self._loaded(
+            active, lambda: self._preparer.prepare(active.plan, active.run, active.values, instance)
+        )
+
+    async def _loaded(self, active: ActiveRun, compute: Callable[[], T]) -> T:
+        """What ``compute`` gives once all payloads that it needs are in memory."""
+        while True:
+            try:
+                return compute()
+            except NotLoadedError as missing:
+                await active.values.load(missing.ref)
+
+    def _executor_of(self, active: ActiveRun, instance: Instance) -> Executor:
+        return self._executors[active.plan.nodes[split_instance(instance)[1]].lane]
+
+    def _decide(self, active: ActiveRun, command: DecideLoopStep) -> Event:
+        decision = self._preparer.decide(active.plan, active.run, active.values, command.instance, command.index)
+        if isinstance(decision, Failure):
+            return NodeFailed(self._clock(), command.instance, command.attempt, decision)
+        return LoopStepDecided(self._clock(), command.instance, command.index, decision)
+
+    def _event_without_work(self, active: ActiveRun, command: StartAttempt, prepared: Skip | Given | Failure) -> Event:
+        at = self._clock()
+        match prepared:
+            case Skip():
+                return NodeSkipped(at, command.instance, command.attempt)
+            case Given():
+                output = self._keep(active, prepared.output)
+                return NodeCompleted(at, command.instance, command.attempt, prepared.port, output, {"pinned": True})
+            case Failure():
+                return NodeFailed(at, command.instance, command.attempt, prepared)
+
+    def _event(
+        self, active: ActiveRun, command: StartAttempt, answer: Answer, *, queued_ms: int, began: Millis
+    ) -> Event:
+        at = self._clock()
+        match answer:
+            case Result():
+                timing = {"queuedMs": queued_ms, "coldStartMs": 0, "executeMs": max(at - began, 0)}
+                meta: JsonObject = {**answer.meta, "timing": timing}
+                output = self._keep(active, answer.output)
+                return NodeCompleted(at, command.instance, command.attempt, answer.port, output, meta)
+            case Sleep():
+                until = Millis(int(answer.until.timestamp() * 1000))
+                return NodeSlept(at, command.instance, command.attempt, until, self._keep(active, answer.output))
+            case Iterate():
+                if answer.items is None:
+                    return LoopOpened(at, command.instance, command.attempt, answer.times)
+                items = self._keep(active, answer.items)
+                return LoopOpened(at, command.instance, command.attempt, len(answer.items), items)
+            case Failed():
+                return self._failed(command, answer)
+
+    def _failed(self, command: StartAttempt | DecideLoopStep | GatherLoop, answer: Failed) -> NodeFailed:
+        wait = answer.retry_after
+        return NodeFailed(
+            at=self._clock(),
+            instance=command.instance,
+            attempt=command.attempt,
+            failure=Failure(answer.code, answer.message, answer.retryable),
+            answered=answer.answered,
+            retry_after_ms=0 if wait is None else int(wait.total_seconds() * 1000),
+            jitter=self._jitter(),
+        )
+
+    def _keep(self, active: ActiveRun, value: JsonValue) -> Stored:
+        stored, payload = active.values.keep(value, inline_bytes=active.run.inline_bytes, new_id=self._ids())
+        if payload is not None:
+            active.payloads.append(payload)
+        return stored
+
+    async def _gather(self, active: ActiveRun, command: GatherLoop) -> Event:
+        """Collect the results of a loop's items, page by page, in order."""
+        results: list[JsonValue] = []
+        succeeded = failed = 0
+        after = -1
+        while True:
+            page = await self._store.read_items(active.id, command.instance, after=after, limit=ITEMS_PER_PAGE)
+            for _, item in page:
+                if item.status is RunStatus.COMPLETED:
+                    succeeded += 1
+                    results.append(await active.values.load_output(item.output))
+                else:
+                    failed += 1
+                    cause = item.error or Failure("item-failed", "the item failed")
+                    results.append({"error": {"code": cause.code, "message": cause.message, "node": cause.node}})
+            if len(page) < ITEMS_PER_PAGE:
+                break
+            after = page[-1][0]
+        meta = {"succeeded": succeeded, "failed": failed}
+        output = self._keep(active, results)
+        return NodeCompleted(self._clock(), command.instance, command.attempt, "out", output, meta)
+
+    def write_log(self, active: ActiveRun, invocation: Invocation, record: LogRecord) -> None:
+        """Add a line to the run's log; it goes with the run's next commit."""
+        attempt: AttemptId = (invocation.instance, invocation.attempt)
+        sequence = active.next_log_sequence(attempt)
+        if sequence is None or active.is_gone:
+            return
+        active.logs.append(
+            LogLine(
+                instance=invocation.instance,
+                attempt=invocation.attempt,
+                sequence=sequence,
+                at=record.at,
+                level=record.level,
+                message=record.message,
+                fields=record.fields,
+            )
+        )
+        active.on_log()
+
+    def show_progress(self, invocation: Invocation, offset: int, text: str) -> None:
+        """Tell whoever watches the run of a piece of partial output."""
+        topic = run_topic(invocation.run_id)
+        if self._bus.has_watchers(topic):
+            message = Progress(invocation.run_id, invocation.instance, invocation.attempt, offset, text)
+            self._bus.publish(topic, message)
+
+
+class _RunReports:
+    """Takes the reports of one attempt. What comes from a node's thread is handed to the event loop."""
+
+    def __init__(self, effects: Effects, active: ActiveRun, invocation: Invocation) -> None:
+        self._effects = effects
+        self._active = active
+        self._invocation = invocation
+        self._offset = 0
+        self._loop = asyncio.get_running_loop()
+
+    def log(self, record: LogRecord) -> None:
+        """See `Reports.log`."""
+        self._call(self._effects.write_log, self._active, self._invocation, record)
+
+    def progress(self, text: str) -> None:
+        """See `Reports.progress`."""
+        self._call(self._show, text)
+
+    def _show(self, text: str) -> None:
+        self._effects.show_progress(self._invocation, self._offset, text)
+        self._offset += len(text)
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        try:
+            is_here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            is_here = False
+        if is_here:
+            function(*arguments)
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *arguments)

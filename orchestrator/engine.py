@@ -1,0 +1,510 @@
+"""The engine: the shell around the machine and the only one that calls it.
+
+One turn of a run goes: apply what has happened, answer at once what needs no effect outside, commit, and then carry out
+what the commit allows. Between the commit and its answer the run stands still; whatever arrives meanwhile is applied in
+the next turn. Nothing leaves the process before the commit of the state that it was computed from.
+
+A run that only waits for a late moment is given up: it leaves memory and its owner, and `orchestrator.keeper` takes it
+up again when it is due.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType, TracebackType
+
+from flume.errors import FlumeError, StoreError, UnavailableError
+from flume.ids import ROOT, Millis, NodeId, RunId, split_instance
+from flume.plan import Plan
+from orchestrator.active import ActiveRun
+from orchestrator.bus import Bus, LogsWritten, RunChanged, namespace_topic, run_topic
+from orchestrator.committer import Committer
+from orchestrator.effects import Effects
+from orchestrator.events import (
+    CancelRequested,
+    Command,
+    DecideLoopStep,
+    Event,
+    GatherLoop,
+    RunAborted,
+    RunStarted,
+    StartAttempt,
+    StopAttempt,
+    TakenOver,
+    Tick,
+)
+from orchestrator.identifiers import Clock, IdSource
+from orchestrator.machine import advance, is_asleep, pending, restored, wake_at, without_ended_items
+from orchestrator.observer import Observer
+from orchestrator.plans import Plans
+from orchestrator.state import Failure, NodeState, Run, RunOrigin, RunStatus, Scope
+from orchestrator.store import Commit, CommitResult, Payload, RunStore, StoredRun, Verdict
+from orchestrator.values import RunValues
+
+logger = logging.getLogger(__name__)
+
+STRETCH_MS = 10
+"""A run computes for this long before it commits and the others get their turn."""
+
+STRETCH_WEIGHT = 256
+"""What a run does at once before it commits: a node weighs 4, a node within a loop item 1."""
+
+LOG_DELAY_S = 0.5
+"""How long a log line waits for a commit of its run before it is stored by one of its own."""
+
+SLEEP_MS = 5_000
+"""A run that only waits for a moment at least this far away leaves memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one process takes on. Beyond ``runs`` in memory, new ones are refused with 429."""
+
+    runs: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run was made, or had been made before with the same start key.
+
+    ``run`` is its state after the first commit, None if it had been made before. ``body_hash`` is that of the first
+    start.
+    """
+
+    run_id: RunId
+    run: Run | None
+    body_hash: str | None = None
+
+
+class Engine:
+    """Moves all runs that this process owns. Use it as an async context manager: leaving stops taking on work and lets go."""
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        store: RunStore,
+        bus: Bus,
+        plans: Plans,
+        effects: Effects,
+        clock: Clock,
+        ids: IdSource,
+        observer: Observer,
+        limits: Limits = Limits(),
+        retention_ms: int = 0,
+        grace_s: float = 10.0,
+        crash_point: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        self.id = id
+        self._store = store
+        self._bus = bus
+        self._plans = plans
+        self._effects = effects
+        self._clock = clock
+        self._ids = ids
+        self._observer = observer
+        self._limits = limits
+        self._retention_ms = retention_ms
+        self._grace_s = grace_s
+        self._crash_point = crash_point
+        self._committer = Committer(store, observe=observer.committed)
+        self._active: dict[RunId, ActiveRun] = {}
+        self._watches: dict[RunId, list[Watch]] = {}
+        self._tasks: asyncio.TaskGroup
+        self._stack = AsyncExitStack()
+        self._is_stopping = False
+        self._is_halted = False
+
+    async def __aenter__(self) -> "Engine":
+        self._tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._committing = self._tasks.create_task(self._committer.run(), name="committer")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+        await self._stack.__aexit__(kind, error, traceback)
+
+    @property
+    def active_count(self) -> int:
+        """How many runs are in memory."""
+        return len(self._active)
+
+    @property
+    def failure(self) -> FlumeError | None:
+        """Why nothing can be committed just now, or None."""
+        return self._committer.failure
+
+    def is_active(self, run_id: RunId) -> bool:
+        """Whether the run is in this process's memory."""
+        return run_id in self._active
+
+    async def start(
+        self,
+        plan: Plan,
+        origin: RunOrigin,
+        *,
+        seeds: Mapping[NodeId, NodeState] = MappingProxyType({}),
+        payloads: Sequence[Payload] = (),
+    ) -> Started:
+        """Make a run and begin it; returns once it is durable.
+
+        Raises `UnavailableError` when the process has enough to do or is stopping, `StoreError` when the store refuses.
+        """
+        if self._is_stopping:
+            raise UnavailableError("Flume is stopping")
+        if len(self._active) >= self._limits.runs:
+            raise UnavailableError(f"{self._limits.runs:,} runs are under way here already")
+        root = Scope(RunStatus.PENDING, {}, {}, len(plan.root.order))
+        run = Run(origin, {ROOT: root})
+        active = self._hold(plan, run, rev=0)
+        active.payloads.extend(payloads)
+        active.first = asyncio.get_running_loop().create_future()
+        active.events.append(RunStarted(self._clock(), seeds))
+        self._turn(active)
+        result = await active.first
+        if result.verdict is Verdict.REPEATED and result.run_id is not None:
+            return Started(result.run_id, None, result.body_hash)
+        return Started(run.id, active.committed)
+
+    @contextmanager
+    def watch(self, run_id: RunId) -> Iterator["Watch"]:
+        """A look-out for the commits of a run that this process makes from now on.
+
+        Open it before the run's state is read, so that none is missed in between.
+        """
+        watch = Watch()
+        self._watches.setdefault(run_id, []).append(watch)
+        try:
+            yield watch
+        finally:
+            self._watches[run_id].remove(watch)
+            if not self._watches[run_id]:
+                del self._watches[run_id]
+
+    async def cancel(self, run_id: RunId, *, live_owners: tuple[str, ...] = ()) -> bool:
+        """Ask a run to stop. False if it can't be had here: another replica owns it, or it has ended."""
+        active = self._active.get(run_id)
+        if active is None:
+            owners = live_owners or (self.id,)
+            if not await self._store.claim_run(run_id, self.id, live_owners=owners, commit_id=self._ids()):
+                return False
+            active = await self.take_up(run_id)
+        if active is None:
+            return False
+        self.deliver(active, CancelRequested(self._clock()))
+        return True
+
+    async def take_up(self, run_id: RunId) -> ActiveRun | None:
+        """Load a run that this process has become the owner of, and go on with it. None if it is gone or has ended."""
+        if run_id in self._active:
+            return self._active[run_id]
+        stored = await self._store.load_run(run_id)
+        if stored is None or stored.run.status.is_ended:
+            return None
+        plan = await self._plans.of_run(stored.run.origin)
+        if run_id in self._active:
+            return self._active[run_id]
+        return self._restore(plan, stored)
+
+    def deliver(self, active: ActiveRun, event: Event) -> None:
+        """Let something happen to a run."""
+        if active.is_gone:
+            return
+        active.events.append(event)
+        self._schedule(active)
+
+    async def stop(self) -> None:
+        """Take on nothing more, give what is under way a while to finish, and let the rest be taken over by others."""
+        if self._is_stopping:
+            return
+        self._is_stopping = True
+        deadline = asyncio.get_running_loop().time() + self._grace_s
+        while self._is_busy() and asyncio.get_running_loop().time() < deadline:
+            await asyncio.wait(
+                [task for active in self._active.values() for task in active.tasks.values()],
+                timeout=max(deadline - asyncio.get_running_loop().time(), 0),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            await asyncio.sleep(0)
+        self._is_halted = True
+        for active in list(self._active.values()):
+            self._cancel_tasks(active)
+        try:
+            async with asyncio.timeout(5):
+                await self._committer.drain()
+        except TimeoutError:
+            logger.error("stopped with commits that the store did not take", extra={"runs": len(self._active)})
+        for active in list(self._active.values()):
+            self._forget(active)
+        self._committing.cancel()
+
+    def _is_busy(self) -> bool:
+        return any(active.tasks for active in self._active.values())
+
+    def _restore(self, plan: Plan, stored: StoredRun) -> ActiveRun:
+        """A run as it was stored, with what its former owner left unanswered to be done again."""
+        run = restored(plan, stored.run)
+        active = self._hold(plan, run, rev=stored.rev)
+        if run.status is RunStatus.PENDING:
+            active.events.append(RunStarted(self._clock()))
+            self._schedule(active)
+            return active
+        active.run, _ = advance(plan, run, TakenOver(self._clock()))
+        active.held.extend(pending(plan, active.run))
+        active.events.append(Tick(self._clock()))
+        # How often an attempt was taken over must be durable before it is tried again, so nothing is done at once here.
+        if active.has_changed():
+            self._commit(active)
+        else:
+            self._carry_out(active)
+            self._schedule(active)
+        return active
+
+    def _hold(self, plan: Plan, run: Run, *, rev: int) -> ActiveRun:
+        active = ActiveRun(plan, run, rev, RunValues(self._store), run)
+        active.on_log = partial(self._store_logs_soon, active)
+        self._active[run.id] = active
+        return active
+
+    def _store_logs_soon(self, active: ActiveRun) -> None:
+        """See to it that lines are stored before long, even if their attempt goes on for hours."""
+        if active.log_timer is None:
+            active.log_timer = asyncio.get_running_loop().call_later(LOG_DELAY_S, self._schedule, active)
+
+    def _schedule(self, active: ActiveRun) -> None:
+        if not active.is_scheduled and not active.is_committing:
+            active.is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn, active)
+
+    def _turn(self, active: ActiveRun) -> None:
+        """Apply events and answer commands at once until nothing is left or the stretch is long enough; then commit."""
+        active.is_scheduled = False
+        if active.is_gone or active.is_committing or self._is_halted:
+            return
+        until = time.perf_counter() + STRETCH_MS / 1000
+        weight = 0
+        while active.events or active.at_once:
+            if active.events:
+                self._apply(active, active.events.popleft())
+                continue
+            if weight >= STRETCH_WEIGHT or time.perf_counter() > until:
+                break
+            command = active.at_once.popleft()
+            weight += 4 if split_instance(command.instance)[0] == ROOT else 1
+            event = self._effects.answer_at_once(active, command)
+            if event is None:
+                active.held.append(command)
+            else:
+                active.events.append(event)
+        if active.has_changed():
+            self._commit(active)
+            return
+        self._carry_out(active)
+        if active.at_once:
+            self._schedule(active)
+
+    def _apply(self, active: ActiveRun, event: Event) -> None:
+        active.run, commands = advance(active.plan, active.run, event)
+        for command in commands:
+            self._sort(active, command)
+
+    def _sort(self, active: ActiveRun, command: Command) -> None:
+        if isinstance(command, (StartAttempt, DecideLoopStep)) and self._effects.can_answer_at_once(active, command):
+            active.at_once.append(command)
+        else:
+            active.held.append(command)
+
+    def _commit(self, active: ActiveRun) -> None:
+        run = active.run
+        wake = wake_at(run)
+        has_ended = run.status.is_ended
+        if has_ended:
+            active.at_once.clear()
+        expires = Millis(self._clock() + self._retention_ms) if has_ended and self._retention_ms else None
+        commit = Commit(
+            id=self._ids(),
+            run=run,
+            expected_rev=active.rev,
+            owner=None if has_ended or self._may_leave(active, wake) else self.id,
+            wake_at=None if has_ended else wake,
+            nodes=active.changed_nodes(),
+            items=active.changed_items(),
+            payloads=tuple(active.payloads),
+            logs=active.take_logs(),
+            inbox=tuple(active.inbox),
+            expires_at=expires,
+        )
+        active.payloads.clear()
+        active.inbox.clear()
+        if active.log_timer is not None:
+            active.log_timer.cancel()
+            active.log_timer = None
+        active.is_committing = True
+        self._crash_point("before-commit")
+        self._committer.submit(commit, partial(self._committed, active, commit))
+
+    def _may_leave(self, active: ActiveRun, wake: Millis | None) -> bool:
+        """Whether the run only sleeps, and long enough to be worth forgetting."""
+        if active.at_once or active.held or active.events or active.tasks or not is_asleep(active.run):
+            return False
+        return wake is not None and wake - self._clock() >= SLEEP_MS
+
+    def _committed(
+        self, active: ActiveRun, commit: Commit, result: CommitResult | StoreError | UnavailableError
+    ) -> None:
+        active.is_committing = False
+        if not isinstance(result, CommitResult):
+            self._forget(active)
+            if active.first is not None and not active.first.done():
+                active.first.set_exception(result)
+            return
+        if result.verdict is not Verdict.WON:
+            self._lost(active, result)
+            return
+        self._crash_point("after-commit")
+        active.rev = commit.rev
+        active.run = active.committed = without_ended_items(commit.run)
+        self._announce(active, commit)
+        if active.first is not None and not active.first.done():
+            active.first.set_result(result)
+        if commit.run.status.is_ended:
+            self._finish(active)
+            return
+        if commit.owner is None and not active.events:
+            self._forget(active)
+            return
+        self._carry_out(active)
+        self._set_timer(active, commit.wake_at)
+        if active.events or active.at_once:
+            self._schedule(active)
+
+    def _lost(self, active: ActiveRun, result: CommitResult) -> None:
+        """Somebody else advanced the run, or made it before us: what we know of it is worth nothing any more."""
+        self._forget(active)
+        if active.first is not None and not active.first.done():
+            if result.error is not None:
+                active.first.set_exception(StoreError(result.error))
+            else:
+                active.first.set_result(result)
+        elif result.error is not None:
+            logger.error("the store refused a commit", extra={"run": active.id, "reason": result.error})
+            self._abort(active, Failure("commit-refused", result.error))
+        else:
+            logger.warning("a run was taken over by another owner", extra={"run": active.id})
+
+    def _abort(self, active: ActiveRun, failure: Failure) -> None:
+        """Fail a run of which a step can't be stored, from the last state that could."""
+        if active.committed.status.is_ended or active.is_aborted:
+            return
+        again = self._hold(active.plan, active.committed, rev=active.rev)
+        again.is_aborted = True
+        again.events.append(RunAborted(self._clock(), failure))
+        self._schedule(again)
+
+    def _announce(self, active: ActiveRun, commit: Commit) -> None:
+        run, origin = commit.run, commit.run.origin
+        topics = [run_topic(run.id), namespace_topic(origin.namespace)]
+        if any(map(self._bus.has_watchers, topics)):
+            message = RunChanged(run.id, origin.namespace, origin.pipeline, commit.rev, run.status)
+            for topic in topics:
+                self._bus.publish(topic, message)
+            if commit.logs:
+                self._bus.publish(topics[0], LogsWritten(run.id, commit.logs))
+        self._observer.advanced(active.plan, commit)
+        for watch in self._watches.get(run.id, ()):
+            watch.see(run)
+
+    def _carry_out(self, active: ActiveRun) -> None:
+        commands, active.held = active.held, []
+        for command in commands:
+            match command:
+                case StopAttempt():
+                    task = active.tasks.get((command.instance, command.attempt))
+                    if task is not None:
+                        task.cancel()
+                case _ if self._is_stopping:
+                    # The run stays ours in the store, unanswered, and is taken over by whoever comes next.
+                    pass
+                case StartAttempt() | DecideLoopStep() | GatherLoop():
+                    self._crash_point("before-effect")
+                    task = self._tasks.create_task(self._answer(active, command))
+                    active.tasks[command.instance, command.attempt] = task
+
+    async def _answer(self, active: ActiveRun, command: StartAttempt | DecideLoopStep | GatherLoop) -> None:
+        try:
+            event = await self._effects.answer(active, command)
+            self._crash_point("after-effect")
+            self.deliver(active, event)
+        finally:
+            if active.tasks.get((command.instance, command.attempt)) is asyncio.current_task():
+                del active.tasks[command.instance, command.attempt]
+
+    def _set_timer(self, active: ActiveRun, wake: Millis | None) -> None:
+        if active.timer is not None:
+            active.timer.cancel()
+            active.timer = None
+        if wake is not None:
+            delay = max(wake - self._clock(), 0) / 1000
+            active.timer = asyncio.get_running_loop().call_later(delay, self._tick, active)
+
+    def _tick(self, active: ActiveRun) -> None:
+        active.timer = None
+        wake = wake_at(active.run)
+        if wake is not None and wake > self._clock():
+            # The wall clock and the loop's clock disagree by a little.
+            self._set_timer(active, wake)
+            return
+        self.deliver(active, Tick(self._clock()))
+
+    def _finish(self, active: ActiveRun) -> None:
+        self._cancel_tasks(active)
+        self._forget(active)
+
+    def _cancel_tasks(self, active: ActiveRun) -> None:
+        for task in active.tasks.values():
+            task.cancel()
+
+    def _forget(self, active: ActiveRun) -> None:
+        active.is_gone = True
+        self._cancel_tasks(active)
+        for timer in (active.timer, active.log_timer):
+            if timer is not None:
+                timer.cancel()
+        if active.first is not None and not active.first.done() and self._is_halted:
+            active.first.set_exception(UnavailableError("Flume is stopping"))
+        if self._active.get(active.id) is active:
+            del self._active[active.id]
+
+
+class Watch:
+    """Waits for commits of one run."""
+
+    def __init__(self) -> None:
+        self._latest: Run | None = None
+        self._seen = asyncio.Event()
+
+    def see(self, run: Run) -> None:
+        """Take note of a commit."""
+        self._latest = run
+        self._seen.set()
+
+    async def next(self) -> Run:
+        """The run as of the latest commit that was not seen yet; waits for one if need be."""
+        await self._seen.wait()
+        self._seen.clear()
+        if self._latest is None:
+            raise AssertionError("a watch is woken by `see` alone")
+        return self._latest
+
+    async def until(self, is_enough: Callable[[Run], bool]) -> Run:
+        """The run as of a commit for which ``is_enough`` holds; of several at once, the latest."""
+        while True:
+            run = await self.next()
+            if is_enough(run):
+                return run

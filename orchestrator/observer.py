@@ -1,0 +1,28 @@
+"""What the engine tells whoever measures it. The default listens to nothing."""
+
+from typing import Protocol
+
+from flume.plan import Plan
+from orchestrator.store import Commit
+
+
+class Observer(Protocol):
+    """Takes facts about what happens; never blocks and never raises."""
+
+    def committed(self, size: int, seconds: float) -> None:
+        """A group of ``size`` commits became durable after so many seconds."""
+        ...
+
+    def advanced(self, plan: Plan, commit: Commit) -> None:
+        """A run was committed."""
+        ...
+
+
+class NoObserver:
+    """Listens to nothing."""
+
+    def committed(self, size: int, seconds: float) -> None:
+        """See `Observer.committed`."""
+
+    def advanced(self, plan: Plan, commit: Commit) -> None:
+        """See `Observer.advanced`."""

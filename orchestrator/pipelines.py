@@ -1,0 +1,306 @@
+"""What people do with pipelines: save, pause, restore and delete them. A saved change is a new version; the same content is none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from flume.errors import ConflictError, DefinitionError, NotFoundError
+from flume.ids import PipelineId
+from flume.pipeline import Pipeline, PipelineStatus, WebhookTrigger
+from flume.planning import Circumstances, NodeTypes
+from flume.source import Format, Source, read_source
+from flume.validation import Validation, validate_source
+from flume.values import JsonObject
+from flume.versions import definition_hash
+from orchestrator.bus import Bus, PipelineChanged, namespace_topic
+from orchestrator.identifiers import Clock, IdSource
+from orchestrator.plans import recorded_types
+from orchestrator.store import PipelineFilter, PipelineRecord, Store, VersionRecord
+
+API = "api"
+CLUSTER = "cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a save: the pipeline as it is now and before, and whether a version was made."""
+
+    record: PipelineRecord
+    before: PipelineRecord | None
+    made_version: bool
+
+
+class Pipelines:
+    """Keeps pipelines. ``manager`` says who is calling: what the cluster manages, the API can't change, and the other way round."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        bus: Bus,
+        types: NodeTypes,
+        circumstances: Callable[[], Circumstances],
+        on_change: Callable[[], None],
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self._on_change = on_change
+        self._store = store
+        self._bus = bus
+        self._types = types
+        self._circumstances = circumstances
+        self._clock = clock
+        self._ids = ids
+
+    def validate(self, source: Source) -> Validation:
+        """All problems of a document."""
+        return validate_source(source, self._types, circumstances=self._circumstances())
+
+    async def read(self, namespace: str, name: str) -> PipelineRecord:
+        """A pipeline. Raises `NotFoundError`."""
+        record = await self._store.read_pipeline(namespace, name)
+        if record is None:
+            raise NotFoundError("pipeline", name, f"in namespace '{namespace}'")
+        return record
+
+    async def save(
+        self,
+        source: Source,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        actor: str = "",
+        manager: str = API,
+        expected_rev: int | None = None,
+        creates: bool = True,
+        replaces: bool = True,
+    ) -> Saved:
+        """Save a document, as a new pipeline or over the one of its name.
+
+        ``namespace`` and ``name`` None are taken from the document; otherwise the document must agree. Raises
+        `DefinitionError` unless it is valid or says it is a draft, `ConflictError` for a name that is taken or missing
+        against ``creates`` and ``replaces``, another revision than ``expected_rev``, a webhook path that another
+        pipeline has, or another manager.
+        """
+        validation = self.validate(source)
+        pipeline = validation.parsed.readable
+        if pipeline is None:
+            raise DefinitionError(validation.problems)
+        status = pipeline.status or PipelineStatus.ACTIVE
+        if validation.problems and status is not PipelineStatus.DRAFT:
+            raise DefinitionError(validation.problems)
+        namespace, name = self._agreed(pipeline, namespace, name)
+        await self._check_webhooks(namespace, name, pipeline)
+        before = await self._store.read_pipeline(namespace, name)
+        if before is None:
+            if not creates:
+                raise NotFoundError("pipeline", name, f"in namespace '{namespace}'")
+            return await self._create(source, validation, pipeline, status, (namespace, name), actor, manager)
+        if not replaces:
+            raise ConflictError(
+                f"there is a pipeline '{name}' already",
+                code="name-taken",
+                hint="replace it with PUT, or choose another name",
+            )
+        self._check_manager(before, manager)
+        if expected_rev is not None and before.rev != expected_rev:
+            raise stale(name, before.rev)
+        return await self._replace(source, validation, pipeline, before, actor)
+
+    async def set_status(self, record: PipelineRecord, status: PipelineStatus, *, manager: str = API) -> PipelineRecord:
+        """Pause, resume or activate. Raises `DefinitionError` when a draft with problems would become active."""
+        self._check_manager(record, manager)
+        if record.status is status:
+            return record
+        if record.draft is not None and status is not PipelineStatus.DRAFT:
+            return await self._activate(record, _read(record.draft), status)
+        return await self._write(replace(record, status=status), record, None, change=status.value)
+
+    async def set_trigger(self, record: PipelineRecord, trigger_id: str, *, enabled: bool) -> PipelineRecord:
+        """Switch a trigger on or off, beside what the definition says. Raises `NotFoundError`."""
+        if trigger_id not in {trigger["id"] for trigger in record.triggers} | {"manual"}:
+            raise NotFoundError("trigger", trigger_id, f"of pipeline '{record.name}'")
+        others = tuple(each for each in record.disabled_triggers if each != trigger_id)
+        disabled = others if enabled else (*others, trigger_id)
+        return await self._write(replace(record, disabled_triggers=disabled), record, None, change="triggers")
+
+    async def restore(self, record: PipelineRecord, version: int, *, actor: str, manager: str = API) -> Saved:
+        """Save an old version's text again, as the newest version. Raises `NotFoundError`."""
+        old = await self._store.read_version(record.id, version)
+        if old is None:
+            raise NotFoundError("version", str(version), f"of pipeline '{record.name}'")
+        format: Format = "json" if old.format == "json" else "yaml"
+        return await self.save(
+            _read(old.source, format) if old.source else Source.from_value(dict(old.definition)),
+            namespace=record.namespace,
+            name=record.name,
+            actor=actor,
+            manager=manager,
+            expected_rev=record.rev,
+        )
+
+    async def delete(self, record: PipelineRecord, *, expected_rev: int | None = None, manager: str = API) -> None:
+        """Delete a pipeline; its runs stay. Raises `ConflictError` for another revision or manager."""
+        self._check_manager(record, manager)
+        if expected_rev is not None and record.rev != expected_rev:
+            raise stale(record.name, record.rev)
+        if not await self._store.delete_pipeline(record.namespace, record.name, expected_rev=record.rev):
+            raise stale(record.name, None)
+        self._announce(record, "deleted")
+
+    async def _create(
+        self,
+        source: Source,
+        validation: Validation,
+        pipeline: Pipeline,
+        status: PipelineStatus,
+        key: tuple[str, str],
+        actor: str,
+        manager: str,
+    ) -> Saved:
+        namespace, name = key
+        now = self._clock()
+        record = PipelineRecord(
+            id=PipelineId(self._ids()),
+            namespace=namespace,
+            name=name,
+            description=pipeline.description,
+            labels=dict(pipeline.labels),
+            status=status,
+            version=1 if validation.plan is not None else 0,
+            triggers=_triggers_of(pipeline),
+            managed_by=manager,
+            created_at=now,
+            updated_at=now,
+            draft=None if validation.plan is not None else source.text,
+        )
+        version = self._version(record, source, validation, actor) if validation.plan is not None else None
+        if not await self._store.create_pipeline(record, version):
+            raise ConflictError(f"there is a pipeline '{name}' already", code="name-taken")
+        self._announce(record, "created")
+        return Saved(record, None, version is not None)
+
+    async def _replace(
+        self, source: Source, validation: Validation, pipeline: Pipeline, before: PipelineRecord, actor: str
+    ) -> Saved:
+        latest = await self._store.read_version(before.id, before.version) if before.version else None
+        is_same = latest is not None and latest.hash == definition_hash(validation.parsed.definition)
+        status = pipeline.status or (
+            before.status if before.status is not PipelineStatus.DRAFT else PipelineStatus.ACTIVE
+        )
+        makes_version = validation.plan is not None and not is_same
+        after = replace(
+            before,
+            description=pipeline.description,
+            labels=dict(pipeline.labels),
+            status=status,
+            version=before.version + makes_version,
+            triggers=_triggers_of(pipeline) if validation.plan is not None else before.triggers,
+            draft=None if validation.plan is not None else source.text,
+        )
+        version = self._version(after, source, validation, actor) if makes_version else None
+        if version is None and after == before:
+            return Saved(before, before, False)
+        return Saved(await self._write(after, before, version, change="saved"), before, version is not None)
+
+    async def _activate(self, record: PipelineRecord, source: Source, status: PipelineStatus) -> PipelineRecord:
+        validation = self.validate(source)
+        pipeline = validation.parsed.readable
+        if pipeline is None or validation.plan is None:
+            raise DefinitionError(validation.problems)
+        after = replace(record, status=status, version=record.version + 1, triggers=_triggers_of(pipeline), draft=None)
+        return await self._write(after, record, self._version(after, source, validation, ""), change=status.value)
+
+    async def _write(
+        self, after: PipelineRecord, before: PipelineRecord, version: VersionRecord | None, *, change: str
+    ) -> PipelineRecord:
+        after = replace(after, rev=before.rev + 1, updated_at=self._clock())
+        if not await self._store.replace_pipeline(after, version, expected_rev=before.rev):
+            raise stale(before.name, None)
+        self._announce(after, change)
+        return after
+
+    def _version(self, record: PipelineRecord, source: Source, validation: Validation, actor: str) -> VersionRecord:
+        return VersionRecord(
+            pipeline_id=record.id,
+            version=record.version,
+            hash=definition_hash(validation.parsed.definition),
+            source=source.text,
+            format=source.format,
+            definition=validation.parsed.definition,
+            node_types=recorded_types(validation.require_plan()),
+            created_at=self._clock(),
+            created_by=actor,
+        )
+
+    def _agreed(self, pipeline: Pipeline, namespace: str | None, name: str | None) -> tuple[str, str]:
+        if name is not None and pipeline.name != name:
+            raise ConflictError(
+                f"the document is called '{pipeline.name}', the address says '{name}'",
+                code="name-mismatch",
+                hint="a pipeline can't be renamed: make a new one and delete the old",
+            )
+        if namespace is not None and pipeline.namespace not in ("default", namespace):
+            raise ConflictError(
+                f"the document is in namespace '{pipeline.namespace}', the call in '{namespace}'",
+                code="namespace-mismatch",
+            )
+        return namespace or pipeline.namespace, pipeline.name
+
+    def _check_manager(self, record: PipelineRecord, manager: str) -> None:
+        if record.managed_by != manager:
+            where = "its resource on the cluster" if record.managed_by == CLUSTER else "the API"
+            raise ConflictError(
+                f"pipeline '{record.name}' is managed by {where}",
+                code=f"managed-by-{record.managed_by}",
+                hint="change it there",
+            )
+
+    async def _check_webhooks(self, namespace: str, name: str, pipeline: Pipeline) -> None:
+        """Two pipelines can't claim one path, whether they are active or not: which one is meant must not depend on that."""
+        paths = {trigger.path for trigger in pipeline.triggers if isinstance(trigger, WebhookTrigger)}
+        if not paths:
+            return
+        cursor = None
+        while True:
+            page = await self._store.list_pipelines(PipelineFilter(namespace), limit=200, cursor=cursor)
+            for other in page.items:
+                taken = {each["path"] for each in other.triggers if each["type"] == "webhook"} & paths
+                if taken and other.name != name:
+                    raise ConflictError(
+                        f"pipeline '{other.name}' has the webhook path '{taken.pop()}' already",
+                        code="webhook-path-taken",
+                        hint="give the trigger a path of its own",
+                    )
+            if page.cursor is None:
+                return
+            cursor = page.cursor
+
+    def _announce(self, record: PipelineRecord, change: str) -> None:
+        message = PipelineChanged(record.id, record.namespace, record.name, change)
+        self._bus.publish(namespace_topic(record.namespace), message)
+        self._on_change()
+
+
+def stale(name: str, rev: int | None) -> ConflictError:
+    """Somebody else changed the pipeline in the meantime."""
+    now = "" if rev is None else f"; it is at revision {rev}"
+    return ConflictError(
+        f"pipeline '{name}' was changed in the meantime{now}",
+        code="stale",
+        hint="read it again and apply your change to that",
+    )
+
+
+def _triggers_of(pipeline: Pipeline) -> tuple[JsonObject, ...]:
+    """What a list of triggers shows without reading the definition; a trigger's kind decides its further keys."""
+    found: list[JsonObject] = []
+    for trigger in pipeline.triggers:
+        entry: dict[str, object] = {"type": trigger.type, "id": trigger.id, "enabled": trigger.enabled}
+        if isinstance(trigger, WebhookTrigger):
+            entry["path"] = trigger.path
+        found.append(entry)
+    return tuple(found)
+
+
+def _read(text: str, format: Format | None = None) -> Source:
+    return read_source(text, format=format, tolerant=True)

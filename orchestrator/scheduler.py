@@ -1,0 +1,212 @@
+"""Fires cron and interval triggers, each due time once, however often the process is restarted and however many replicas run.
+
+The store holds when each trigger is due next. A firing starts a run whose start key names the due time, and moves the
+schedule on only afterwards: a crash in between repeats the start, which finds that the run exists.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+
+from eventing.schedules import TimeTrigger, missed_firings, next_due
+from flume.errors import ConflictError, FlumeError, NotFoundError, RequestError, StoreError, UnavailableError
+from flume.ids import Millis, PipelineId, RunId
+from flume.pipeline import CronTrigger, IntervalTrigger, MissedFirings, PipelineStatus
+from orchestrator.identifiers import Clock
+from orchestrator.names import moment
+from orchestrator.plans import Plans
+from orchestrator.runs import Runs, Start
+from orchestrator.store import PipelineFilter, PipelineRecord, Schedule, Store
+
+logger = logging.getLogger(__name__)
+
+GRACE = timedelta(seconds=60)
+"""A firing up to this late is carried out as if on time; what is older was missed, and the trigger says what becomes of it."""
+
+POLL_S = 1.0
+RECONCILE_S = 60.0
+"""How often all pipelines are looked at even if none is known to have changed: another replica may have changed one."""
+
+
+class Scheduler:
+    """Runs beside an engine. `changed` tells it that pipelines were saved, paused or deleted."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        plans: Plans,
+        runs: Runs,
+        clock: Clock,
+        default_timezone: str = "UTC",
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._store = store
+        self._plans = plans
+        self._runs = runs
+        self._clock = clock
+        self._default_timezone = default_timezone
+        self._poll_s = poll_s
+        self._is_dirty = True
+        self._reconciled_at = Millis(0)
+        self._is_failing = False
+
+    def changed(self) -> None:
+        """Look at all pipelines again in the next round."""
+        self._is_dirty = True
+
+    async def run(self) -> None:
+        """Work until cancelled. Errors of the store are told once and then waited out."""
+        while True:
+            wait_s = self._poll_s
+            try:
+                wait_s = await self.round()
+                self._is_failing = False
+            except (StoreError, UnavailableError) as error:
+                if not self._is_failing:
+                    logger.warning("schedules can't be followed; trying again", extra={"reason": str(error)})
+                self._is_failing = True
+            await asyncio.sleep(wait_s)
+
+    async def round(self) -> float:
+        """Fire what is due; returns how many seconds the next round may wait."""
+        now = self._clock()
+        if self._is_dirty or now - self._reconciled_at > RECONCILE_S * 1000:
+            self._is_dirty = False
+            await self._reconcile()
+            self._reconciled_at = now
+        upcoming: list[int] = []
+        for schedule in await self._store.list_schedules():
+            if schedule.next_due is None:
+                continue
+            if schedule.next_due <= now:
+                schedule = await self._fire(schedule)
+            if schedule.next_due is not None:
+                upcoming.append(schedule.next_due)
+        soonest = min(upcoming, default=now + 3_600_000)
+        return min(max((soonest - self._clock()) / 1000, 0.0), self._poll_s)
+
+    async def _reconcile(self) -> None:
+        """Make a schedule for each enabled time trigger of an active pipeline, and none for the rest."""
+        known = {(each.pipeline_id, each.trigger_id): each for each in await self._store.list_schedules()}
+        for record in await self._active_pipelines():
+            for trigger in await self._time_triggers(record):
+                present = known.pop((record.id, trigger.id), None)
+                await self._keep(record.id, trigger, present)
+        for pipeline_id, trigger_id in known:
+            await self._store.delete_schedule(pipeline_id, trigger_id)
+
+    async def _active_pipelines(self) -> list[PipelineRecord]:
+        found: list[PipelineRecord] = []
+        cursor = None
+        while True:
+            page = await self._store.list_pipelines(
+                PipelineFilter(None, status=PipelineStatus.ACTIVE), limit=500, cursor=cursor
+            )
+            found.extend(page.items)
+            if page.cursor is None:
+                return found
+            cursor = page.cursor
+
+    async def _time_triggers(self, record: PipelineRecord) -> list[TimeTrigger]:
+        if not any(each["type"] in ("cron", "interval") for each in record.triggers):
+            return []
+        try:
+            plan = await self._plans.of_version(record.id, record.version)
+        except (StoreError, UnavailableError):
+            raise
+        except FlumeError as error:
+            logger.error("a pipeline's schedule can't be read", extra={"pipeline": record.name, "reason": str(error)})
+            return []
+        return [
+            trigger
+            for trigger in plan.pipeline.triggers
+            if isinstance(trigger, (CronTrigger, IntervalTrigger))
+            and trigger.enabled
+            and trigger.id not in record.disabled_triggers
+        ]
+
+    async def _keep(self, pipeline_id: PipelineId, trigger: TimeTrigger, present: Schedule | None) -> None:
+        digest = _digest(trigger)
+        if present is not None and present.definition == digest:
+            return
+        due = self._next(trigger, self._clock(), None)
+        made = Schedule(pipeline_id, trigger.id, digest, due, rev=1 if present is None else present.rev + 1)
+        await self._store.save_schedule(made, expected_rev=made.rev - 1)
+
+    async def _fire(self, schedule: Schedule) -> Schedule:
+        """Start the runs that are due and move the schedule on; the schedule as it is afterwards."""
+        record = await self._store.pipeline_by_id(schedule.pipeline_id)
+        triggers = [] if record is None else await self._time_triggers(record)
+        trigger = next((each for each in triggers if each.id == schedule.trigger_id), None)
+        if record is None or trigger is None or record.status is not PipelineStatus.ACTIVE or schedule.next_due is None:
+            self._is_dirty = True
+            return replace(schedule, next_due=None)
+        last_run = schedule.last_run
+        for due in self._due_times(trigger, schedule.next_due):
+            run_id = await self._start(record, trigger, due)
+            last_run = run_id or last_run
+        moved = replace(
+            schedule,
+            next_due=self._next(trigger, self._clock(), schedule.next_due),
+            last_due=schedule.next_due,
+            last_run=last_run,
+            rev=schedule.rev + 1,
+        )
+        # Losing means that another replica fired the same due times; the start keys saw to it that nothing happened twice.
+        await self._store.save_schedule(moved, expected_rev=schedule.rev)
+        return moved
+
+    def _due_times(self, trigger: TimeTrigger, next_due_at: Millis) -> list[Millis]:
+        """What is to be fired now: the due time itself if it is recent, and what the trigger wants of those that were missed."""
+        found = missed_firings(
+            trigger,
+            moment(Millis(next_due_at - 1)),
+            moment(self._clock()),
+            grace=GRACE,
+            default_timezone=self._default_timezone,
+            anchor=moment(next_due_at),
+        )
+        if isinstance(trigger, CronTrigger) and trigger.missed is MissedFirings.SKIP:
+            # A schedule of every second is not to be made up for, however short the pause was.
+            found = found[-1:]
+        return [Millis(int(due.timestamp() * 1000)) for due in found]
+
+    def _next(self, trigger: TimeTrigger, after: Millis, anchor: Millis | None) -> Millis | None:
+        due = next_due(
+            trigger,
+            moment(after),
+            default_timezone=self._default_timezone,
+            anchor=None if anchor is None else moment(anchor),
+        )
+        return None if due is None else Millis(int(due.timestamp() * 1000))
+
+    async def _start(self, record: PipelineRecord, trigger: TimeTrigger, due: Millis) -> RunId | None:
+        start = Start(
+            trigger_type=trigger.type,
+            trigger_id=trigger.id,
+            data=trigger.data,
+            detail={"dueAt": moment(due).isoformat().replace("+00:00", "Z")},
+            is_strict=False,
+            start_key=f"due:{trigger.id}:{due}",
+        )
+        try:
+            return (await self._runs.start(record, start)).run_id
+        except (RequestError, ConflictError, NotFoundError) as error:
+            logger.error(
+                "a schedule could not start its pipeline",
+                extra={"pipeline": record.name, "trigger": trigger.id, "reason": str(error)},
+            )
+            return None
+
+
+def _digest(trigger: TimeTrigger) -> str:
+    """Tells one schedule from another; data and policy do not count, since they do not change when it is due."""
+    match trigger:
+        case CronTrigger():
+            text = f"cron {trigger.timezone or ''} {trigger.schedule}"
+        case IntervalTrigger():
+            text = f"interval {trigger.every.total_seconds()}"
+    return sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,176 @@
+"""Commits: one step of a run, as a compare-and-swap on its revision with all that belongs to it.
+
+The statements of a commit are prepared by whoever asks for it; the writer's thread only carries them out.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from flume.errors import StoreError
+from flume.ids import ROOT, RunId, split_scope
+from orchestrator.records import from_failure, from_node, from_origin, from_output, from_scope
+from orchestrator.state import Run
+from orchestrator.store import Commit, CommitResult, Verdict
+from orchestrator.stores.sqlite.encoding import encode
+from orchestrator.stores.sqlite.failures import is_about_content, translated
+from orchestrator.stores.sqlite.logs import REPLACE_LINE, line_row
+from orchestrator.stores.sqlite.part import Part
+from orchestrator.stores.sqlite.payloads import write_payload
+from orchestrator.stores.sqlite.writer import Failed, Unit
+
+_INSERT_RUN = """
+INSERT INTO runs (
+  rev, commit_id, status, ended, owner, wake_at, state_version, deadline_at, response, inline_bytes,
+  started_at, completed_at, expires_at, error, output,
+  id, namespace, pipeline_id, pipeline, version, trigger_type, trigger_id, created_at, start_key, body_hash,
+  attempt, retry_of, test
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+
+_INSERT_ORIGIN = "INSERT INTO run_origins (run_id, origin) VALUES (?, ?)"
+
+_UPDATE_RUN = """
+UPDATE runs SET
+  rev = ?, commit_id = ?, status = ?, ended = ?, owner = ?, wake_at = ?, state_version = ?, deadline_at = ?,
+  response = ?, inline_bytes = ?, started_at = ?, completed_at = ?, expires_at = ?, error = ?, output = ?
+WHERE id = ? AND rev = ?
+"""
+
+_WRITE_NODE = """
+INSERT INTO run_nodes (run_id, node, rev, state) VALUES (?, ?, ?, ?)
+ON CONFLICT (run_id, node) DO UPDATE SET rev = excluded.rev, state = excluded.state
+"""
+
+_WRITE_ITEM = """
+INSERT INTO loop_items (run_id, loop, position, rev, status, state) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, loop, position) DO UPDATE SET rev = excluded.rev, status = excluded.status, state = excluded.state
+"""
+
+_WON = CommitResult(Verdict.WON)
+_LOST = CommitResult(Verdict.LOST)
+
+
+class Commits(Part):
+    """The part of the store that moves runs forward."""
+
+    async def commit(self, commits: Sequence[Commit]) -> list[CommitResult]:
+        """Carry out each commit whole or not at all, and say for each what became of it, in the same order."""
+        results: list[CommitResult | None] = []
+        units: list[Unit[CommitResult]] = []
+        for commit in commits:
+            try:
+                units.append(_unit(commit))
+                results.append(None)
+            except (TypeError, ValueError) as error:
+                results.append(CommitResult(Verdict.LOST, error=str(error)))
+        outcomes = iter([self._verdict(outcome) for outcome in await self._database.write_each(units)])
+        return [next(outcomes) if result is None else result for result in results]
+
+    def _verdict(self, outcome: CommitResult | Failed) -> CommitResult:
+        if not isinstance(outcome, Failed):
+            return outcome
+        if is_about_content(outcome.error):
+            return CommitResult(Verdict.LOST, error=str(outcome.error))
+        raise translated(outcome.error, self._database.path) from outcome.error
+
+
+def _unit(commit: Commit) -> Unit[CommitResult]:
+    run, rev = commit.run, commit.rev
+    run_id = run.id
+    if commit.expected_rev == 0:
+        statement, head = _INSERT_RUN, (*_head(commit), *_origin_columns(run))
+        origin = encode(from_origin(run.origin, raw=True))
+    else:
+        statement, head = _UPDATE_RUN, (*_head(commit), run_id, commit.expected_rev)
+        origin = None
+    nodes = [(run_id, node, rev, encode(from_node(state, raw=True))) for node, state in commit.nodes.items()]
+    items = [
+        (run_id, *split_scope(path), rev, scope.status.value, encode(from_scope(scope, raw=True)))
+        for path, scope in commit.items.items()
+    ]
+    lines = [line_row(run_id, run.origin.namespace, run.origin.pipeline, line) for line in commit.logs]
+
+    def carry_out(connection: sqlite3.Connection) -> CommitResult:
+        if connection.execute(statement, head).rowcount == 0:
+            return _explain(connection, commit)
+        if origin is not None:
+            connection.execute(_INSERT_ORIGIN, (run_id, origin))
+        for node in nodes:
+            connection.execute(_WRITE_NODE, node)
+        for item in items:
+            connection.execute(_WRITE_ITEM, item)
+        for payload in commit.payloads:
+            write_payload(connection, run_id, payload)
+        for line in lines:
+            connection.execute(REPLACE_LINE, line)
+        _clear_inbox(connection, commit)
+        return _WON
+
+    return carry_out
+
+
+def _head(commit: Commit) -> tuple[Any, ...]:
+    run, root = commit.run, commit.run.scopes[ROOT]
+    return (
+        commit.rev,
+        commit.id,
+        root.status.value,
+        int(root.status.is_ended),
+        commit.owner,
+        commit.wake_at,
+        run.state_version,
+        run.deadline_at,
+        run.response,
+        run.inline_bytes,
+        root.started_at,
+        root.completed_at,
+        commit.expires_at,
+        None if root.error is None else encode(from_failure(root.error)),
+        None if root.output is None else encode(from_output(root.output, raw=True)),
+    )
+
+
+def _origin_columns(run: Run) -> tuple[Any, ...]:
+    origin = run.origin
+    return (
+        origin.id,
+        origin.namespace,
+        origin.pipeline_id,
+        origin.pipeline,
+        origin.version,
+        origin.trigger.type,
+        origin.trigger.id,
+        origin.created_at,
+        origin.start_key,
+        origin.body_hash,
+        origin.attempt,
+        origin.retry_of,
+        int(origin.test),
+    )
+
+
+def _explain(connection: sqlite3.Connection, commit: Commit) -> CommitResult:
+    """Why nothing was written: the same commit came before, another did, or the start key is taken."""
+    origin = commit.run.origin
+    found = connection.execute("SELECT rev, commit_id FROM runs WHERE id = ?", (origin.id,)).fetchone()
+    if found is not None:
+        return _WON if found == (commit.rev, commit.id) else _LOST
+    if commit.expected_rev == 0:
+        first = connection.execute(
+            "SELECT id, body_hash FROM runs WHERE pipeline_id = ? AND start_key = ?",
+            (origin.pipeline_id, origin.start_key),
+        ).fetchone()
+        if first is None:
+            raise StoreError(f"run {origin.id} was refused by the database without a conflict")
+        return CommitResult(Verdict.REPEATED, RunId(first[0]), first[1])
+    return _LOST
+
+
+def _clear_inbox(connection: sqlite3.Connection, commit: Commit) -> None:
+    if commit.run.status.is_ended:
+        connection.execute("DELETE FROM inbox WHERE run_id = ?", (commit.run.id,))
+        return
+    for entry in commit.inbox:
+        connection.execute("DELETE FROM inbox WHERE id = ? AND run_id = ?", (entry, commit.run.id))

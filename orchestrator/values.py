@@ -1,0 +1,94 @@
+"""The values of a run: which are kept inline, which apart, and how the latter get back into memory."""
+
+import orjson
+
+from flume.values import JsonValue
+from orchestrator.records import inline
+from orchestrator.state import Inline, PayloadRef, ScopeOutput, SingleOutput, Stored
+from orchestrator.store import Payload, RunStore
+
+MAX_INLINE_BYTES = 64 * 1024
+"""A value above this is stored apart."""
+
+MAX_INLINE_RUN_BYTES = 1024 * 1024
+"""Once a run keeps this much inline, every further value is stored apart."""
+
+SMALL_BYTES = 512
+"""Values up to this are kept inline whatever the run holds: a reference would be no smaller."""
+
+MAX_CACHED_BYTES = 32 * 1024 * 1024
+"""Payloads that a run keeps in memory, besides the one used last."""
+
+
+class NotLoadedError(LookupError):
+    """A value is stored apart and not in memory; load it and ask again."""
+
+    def __init__(self, ref: PayloadRef) -> None:
+        self.ref = ref
+        super().__init__(f"payload {ref.id} is not loaded")
+
+
+class RunValues:
+    """Values of one run, with a bounded memory of its payloads."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._cached: dict[str, tuple[JsonValue, int]] = {}
+        self._size = 0
+
+    def of(self, stored: Stored) -> JsonValue:
+        """The value. Raises `NotLoadedError` if it has to be loaded first."""
+        if isinstance(stored, Inline):
+            return stored.value
+        try:
+            return self._cached[stored.id][0]
+        except KeyError:
+            raise NotLoadedError(stored) from None
+
+    def of_output(self, output: ScopeOutput | None) -> JsonValue:
+        """The value of a scope's result, null if there is none. Raises `NotLoadedError`."""
+        if output is None:
+            return None
+        if isinstance(output, SingleOutput):
+            return self.of(output.value)
+        return {node: self.of(value) for node, value in output.values.items()}
+
+    async def load(self, ref: PayloadRef) -> JsonValue:
+        """The value of a payload, from memory or from the store."""
+        if ref.id not in self._cached:
+            payload = await self._store.read_payload(ref.id)
+            if payload is None:
+                raise LookupError(f"payload {ref.id} is gone from the store")
+            self.remember(ref, orjson.loads(payload.content))
+        return self._cached[ref.id][0]
+
+    async def load_output(self, output: ScopeOutput | None) -> JsonValue:
+        """The value of a scope's result, loaded as far as necessary."""
+        if output is None:
+            return None
+        if isinstance(output, SingleOutput):
+            return await self.load_stored(output.value)
+        return {node: await self.load_stored(value) for node, value in output.values.items()}
+
+    async def load_stored(self, stored: Stored) -> JsonValue:
+        """A value, loaded if necessary."""
+        return stored.value if isinstance(stored, Inline) else await self.load(stored)
+
+    def remember(self, ref: PayloadRef, value: JsonValue) -> None:
+        """Keep a payload's value in memory, in place of older ones if there are too many."""
+        self._cached[ref.id] = (value, ref.size)
+        self._size += ref.size
+        while self._size > MAX_CACHED_BYTES and len(self._cached) > 1:
+            oldest = next(iter(self._cached))
+            self._size -= self._cached.pop(oldest)[1]
+
+    def keep(self, value: JsonValue, *, inline_bytes: int, new_id: str) -> tuple[Stored, Payload | None]:
+        """A checked value as a run keeps it, and the payload to store with it, if any. ``inline_bytes`` is what the run holds."""
+        kept = inline(value)
+        if kept.size <= SMALL_BYTES or (
+            kept.size <= MAX_INLINE_BYTES and inline_bytes + kept.size <= MAX_INLINE_RUN_BYTES
+        ):
+            return kept, None
+        ref = PayloadRef(new_id, kept.size)
+        self.remember(ref, value)
+        return ref, Payload(new_id, kept.encoded)

@@ -99,14 +99,13 @@ def _explain(name: str, value: Any, keys: Sequence[Any], scope: Mapping[str, obj
     if value is MISSING:
         return f"'{shorten(name)}' is not defined; defined are: {list_names(scope, name)}"
     path = name
-    for key in keys:
-        actual = key.key if isinstance(key, _Unshown) else key
-        inner = step_into(value, actual)
-        if inner is MISSING:
-            return _explain_step(shorten(path), value, key)
-        value = inner
+    remaining = iter(keys)
+    key = next(remaining)
+    while (inner := step_into(value, key.key if isinstance(key, _Unshown) else key)) is not MISSING:
         path += _path_part(key)
-    raise AssertionError("a path that leads somewhere needs no explanation")
+        value = inner
+        key = next(remaining)
+    return _explain_step(shorten(path), value, key)
 
 
 def _explain_step(path: str, value: Any, key: Any) -> str:

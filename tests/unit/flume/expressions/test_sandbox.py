@@ -57,6 +57,7 @@ def expression(text, scope=SCOPE):
         "('\\u00e9' * 2000000) | urlencode",
         "{'a': text ~ text} | urlencode",
         "(text * 4) | base64encode",
+        "('\\u00df' * 10000000) | upper",
         "text | escape | escape | indent(1000000000)",
         "(text | replace('x', '<')) | escape",
         "'a' | indent(10**9)",

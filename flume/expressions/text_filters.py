@@ -25,22 +25,22 @@ from flume.expressions.rendering import Measure, as_text, to_json
 
 def upper(budget: Budget, value: Any) -> str:
     """The text in upper case."""
-    return _paid(budget, value).upper()
+    return _paid_for_case(budget, value).upper()
 
 
 def lower(budget: Budget, value: Any) -> str:
     """The text in lower case."""
-    return _paid(budget, value).lower()
+    return _paid_for_case(budget, value).lower()
 
 
 def title(budget: Budget, value: Any) -> str:
     """The text with each word capitalized."""
-    return _paid(budget, value).title()
+    return _paid_for_case(budget, value).title()
 
 
 def capitalize(budget: Budget, value: Any) -> str:
     """The text with its first letter in upper case and the rest in lower case."""
-    return _paid(budget, value).capitalize()
+    return _paid_for_case(budget, value).capitalize()
 
 
 def trim(budget: Budget, value: Any, characters: Any = None) -> str:
@@ -218,6 +218,13 @@ def round_number(budget: Budget, value: Any, precision: Any = 0, method: Any = "
 def _paid(budget: Budget, value: Any) -> str:
     text = need_text(value)
     budget.allow_text(len(text))
+    return text
+
+
+def _paid_for_case(budget: Budget, value: Any) -> str:
+    text = need_text(value)
+    # One letter may become three, and Python sets memory aside for that wherever there is one beyond ASCII.
+    budget.allow_text(len(text) if text.isascii() else 3 * len(text))
     return text
 
 

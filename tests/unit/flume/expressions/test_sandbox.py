@@ -355,3 +355,10 @@ def test_a_kind_of_expression_that_is_not_known_does_not_pass():
 def test_a_tag_longer_than_its_bound_is_refused():
     with pytest.raises(TemplateSyntaxError, match="longer than 65,536 characters"):
         parse_template("{{ [" + "1," * 40_000 + "] }}", node_ids=NONE)
+
+
+def test_a_text_beyond_the_bound_is_passed_on_alone_but_not_by_an_operator():
+    scope = {"huge": "x" * (MAX_TEXT + 1)}
+    assert expression("huge", scope) is scope["huge"]
+    with pytest.raises(ExpressionError, match="16,777,217 characters"):
+        expression("huge or ''", scope)

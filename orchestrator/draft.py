@@ -7,7 +7,6 @@ order to change it; reading goes through `Draft.scope` and `Draft.node`.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from flume.ids import Instance, Millis, NodeId, ScopePath, split_instance
@@ -133,11 +132,13 @@ class Draft:
         scopes = dict(self._run.scopes)
         for path, draft in self._opened.items():
             scopes[path] = draft.freeze()
-        run = replace(
-            self._run,
-            scopes=scopes,
-            deadline_at=self.deadline_at,
-            response=self.response,
-            inline_bytes=self.inline_bytes,
+        # Written out: `dataclasses.replace` costs more than the rest of a small step.
+        run = Run(
+            self._run.origin,
+            scopes,
+            self.deadline_at,
+            self.response,
+            self.inline_bytes,
+            self._run.state_version,
         )
         return run, tuple(self.commands)

@@ -43,6 +43,7 @@ from orchestrator.observer import Observer
 from orchestrator.plans import Plans
 from orchestrator.state import Failure, NodeState, Run, RunOrigin, RunStatus, Scope
 from orchestrator.store import Commit, CommitResult, Payload, RunStore, StoredRun, Verdict
+from orchestrator.tasks import task_group
 from orchestrator.values import RunValues
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class Engine:
         self._is_halted = False
 
     async def __aenter__(self) -> "Engine":
-        self._tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._tasks = await self._stack.enter_async_context(task_group())
         self._committing = self._tasks.create_task(self._committer.run(), name="committer")
         return self
 

@@ -4,7 +4,6 @@ The roof (`flume.cli`) decides about settings, store and executors and hands the
 environment.
 """
 
-import asyncio
 import os
 import random
 import secrets
@@ -34,6 +33,7 @@ from orchestrator.preparation import Preparer
 from orchestrator.runs import Runs
 from orchestrator.scheduler import Scheduler
 from orchestrator.store import OrchestratorRecord, Store
+from orchestrator.tasks import task_group
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -143,7 +143,7 @@ async def running_orchestrator(
     )
     async with engine:
         await keeper.renew()
-        async with asyncio.TaskGroup() as beside:
+        async with task_group() as beside:
             tasks = [beside.create_task(keeper.run(), name="keeper")]
             tasks.append(beside.create_task(Janitor(store, clock).run(), name="janitor"))
             if options.fires_schedules:

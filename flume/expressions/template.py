@@ -60,7 +60,8 @@ class Template:
 def parse_template(text: str, *, node_ids: frozenset[str], statements: bool = False) -> Template:
     """A text with ``{{ … }}`` in it. ``node_ids`` are the ids that are read as one name although they hold hyphens.
 
-    With ``statements``, ``{% if %}``, ``{% for %}``, ``{% set %}`` and comments are allowed. Raises `TemplateSyntaxError`.
+    With ``statements`` the text is a document: ``{% if %}``, ``{% for %}``, ``{% set %}`` and comments are allowed, and the
+    result is text whatever stands in it. Raises `TemplateSyntaxError`.
     """
     if "{{" not in text and "{%" not in text and not (statements and "{#" in text):
         return _constant(text, text)
@@ -70,7 +71,7 @@ def parse_template(text: str, *, node_ids: frozenset[str], statements: bool = Fa
     if all(piece.kind == "text" for piece in pieces):
         return _constant(text, "".join(piece.text for piece in pieces))
     parts = [piece.text if piece.kind == "text" else _expression(piece.tokens) for piece in pieces]
-    if len(parts) == 1 and isinstance(parts[0], _Expression):
+    if len(parts) == 1 and isinstance(parts[0], _Expression) and not statements:
         return Template(text, parts[0].references, False, parts[0].translate)
     return _joined(text, parts)
 

@@ -36,6 +36,7 @@ class ActiveRun:
     events: deque[Event] = field(default_factory=deque)
     at_once: deque[StartAttempt | DecideLoopStep] = field(default_factory=deque)
     held: list[Command] = field(default_factory=list)
+    granted: list[Command] = field(default_factory=list)
     logs: list[LogLine] = field(default_factory=list)
     log_counts: dict[AttemptId, int] = field(default_factory=dict)
     payloads: list[Payload] = field(default_factory=list)
@@ -46,6 +47,7 @@ class ActiveRun:
     on_log: Callable[[], None] = lambda: None
     first: asyncio.Future[CommitResult] | None = None
     is_committing: bool = False
+    is_ahead: bool = False
     is_scheduled: bool = False
     is_gone: bool = False
     is_aborted: bool = False

@@ -1,8 +1,8 @@
 """The engine: the shell around the machine and the only one that calls it.
 
 One turn of a run goes: apply what has happened, answer at once what needs no effect outside, commit, and then carry out
-what the commit allows. Between the commit and its answer the run stands still; whatever arrives meanwhile is applied in
-the next turn. Nothing leaves the process before the commit of the state that it was computed from.
+what the commit allows. While a commit is under way the run may compute one stretch ahead of it, never more; what that
+gives goes into the next commit. Nothing leaves the process before the commit of the state that it was computed from.
 
 A run that only waits for a late moment is given up: it leaves memory and its owner, and `orchestrator.keeper` takes it
 up again when it is due.
@@ -263,6 +263,7 @@ class Engine:
         if active.has_changed():
             self._commit(active)
         else:
+            active.granted, active.held = active.held, []
             self._carry_out(active)
             self._schedule(active)
         return active
@@ -279,14 +280,14 @@ class Engine:
             active.log_timer = asyncio.get_running_loop().call_later(LOG_DELAY_S, self._schedule, active)
 
     def _schedule(self, active: ActiveRun) -> None:
-        if not active.is_scheduled and not active.is_committing:
+        if not active.is_scheduled:
             active.is_scheduled = True
             asyncio.get_running_loop().call_soon(self._turn, active)
 
     def _turn(self, active: ActiveRun) -> None:
         """Apply events and answer commands at once until nothing is left or the stretch is long enough; then commit."""
         active.is_scheduled = False
-        if active.is_gone or active.is_committing or self._is_halted:
+        if active.is_gone or active.is_ahead or self._is_halted:
             return
         until = time.perf_counter() + STRETCH_MS / 1000
         weight = 0
@@ -295,6 +296,7 @@ class Engine:
                 self._apply(active, active.events.popleft())
                 continue
             if weight >= STRETCH_WEIGHT or time.perf_counter() > until:
+                active.is_ahead = active.is_committing
                 break
             command = active.at_once.popleft()
             weight += 4 if split_instance(command.instance)[0] == ROOT else 1
@@ -303,10 +305,13 @@ class Engine:
                 active.held.append(command)
             else:
                 active.events.append(event)
+        if active.is_committing:
+            return
         if active.has_changed():
             self._commit(active)
-            return
-        self._carry_out(active)
+        else:
+            active.granted, active.held = active.held, []
+            self._carry_out(active)
         if active.at_once:
             self._schedule(active)
 
@@ -346,6 +351,7 @@ class Engine:
         if active.log_timer is not None:
             active.log_timer.cancel()
             active.log_timer = None
+        active.granted, active.held = active.held, []
         active.is_committing = True
         self._crash_point("before-commit")
         self._committer.submit(commit, partial(self._committed, active, commit))
@@ -359,7 +365,7 @@ class Engine:
     def _committed(
         self, active: ActiveRun, commit: Commit, result: CommitResult | StoreError | UnavailableError
     ) -> None:
-        active.is_committing = False
+        active.is_committing = active.is_ahead = False
         if not isinstance(result, CommitResult):
             self._forget(active)
             if active.first is not None and not active.first.done():
@@ -370,19 +376,21 @@ class Engine:
             return
         self._crash_point("after-commit")
         active.rev = commit.rev
-        active.run = active.committed = without_ended_items(commit.run)
+        active.run = without_ended_items(active.run, stored=commit.run)
+        active.committed = without_ended_items(commit.run, stored=commit.run)
         self._announce(active, commit)
         if active.first is not None and not active.first.done():
             active.first.set_result(result)
         if commit.run.status.is_ended:
             self._finish(active)
             return
-        if commit.owner is None and not active.events:
+        has_more = bool(active.events or active.at_once or active.held or active.has_changed())
+        if commit.owner is None and not has_more:
             self._forget(active)
             return
         self._carry_out(active)
         self._set_timer(active, commit.wake_at)
-        if active.events or active.at_once:
+        if has_more:
             self._schedule(active)
 
     def _lost(self, active: ActiveRun, result: CommitResult) -> None:
@@ -397,7 +405,17 @@ class Engine:
             logger.error("the store refused a commit", extra={"run": active.id, "reason": result.error})
             self._abort(active, Failure("commit-refused", result.error))
         else:
-            logger.warning("a run was taken over by another owner", extra={"run": active.id})
+            logger.warning("a run was changed by another owner", extra={"run": active.id})
+            self._tasks.create_task(self._take_up_if_ours(active.id))
+
+    async def _take_up_if_ours(self, run_id: RunId) -> None:
+        """Go on with a run that the store still says is ours, from what the store knows: nobody else would."""
+        try:
+            stored = await self._store.load_run(run_id)
+            if stored is not None and stored.owner == self.id:
+                await self.take_up(run_id)
+        except FlumeError as error:
+            logger.error("a run can't be taken up again", extra={"run": run_id, "reason": str(error)})
 
     def _abort(self, active: ActiveRun, failure: Failure) -> None:
         """Fail a run of which a step can't be stored, from the last state that could."""
@@ -422,7 +440,7 @@ class Engine:
             watch.see(run)
 
     def _carry_out(self, active: ActiveRun) -> None:
-        commands, active.held = active.held, []
+        commands, active.granted = active.granted, []
         for command in commands:
             match command:
                 case StopAttempt():

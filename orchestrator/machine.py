@@ -123,11 +123,15 @@ def restored(plan: Plan, run: Run) -> Run:
     return replace(run, scopes=scopes)
 
 
-def without_ended_items(run: Run) -> Run:
-    """The run with only the items that are still under way; call it once the ended ones are stored."""
+def without_ended_items(run: Run, *, stored: Run) -> Run:
+    """The run without those ended items that ``stored``, a state that is durable, holds in the same form."""
     if len(run.scopes) == 1:
         return run
-    scopes = {path: scope for path, scope in run.scopes.items() if path == ROOT or not scope.status.is_ended}
+    scopes = {
+        path: scope
+        for path, scope in run.scopes.items()
+        if path == ROOT or not scope.status.is_ended or stored.scopes.get(path) is not scope
+    }
     return replace(run, scopes=scopes) if len(scopes) < len(run.scopes) else run
 
 

@@ -111,12 +111,10 @@ def _explain(name: str, value: Any, keys: Sequence[Any], scope: Mapping[str, obj
 def _explain_step(path: str, value: Any, key: Any) -> str:
     what = "such key" if isinstance(key, _Unshown) else f"key '{shorten(str(key))}'"
     if isinstance(value, Mapping):
+        if not value:
+            return f"'{path}' is an empty object and has no {what}"
         near = "" if isinstance(key, _Unshown) else str(key)
-        return (
-            f"'{path}' has no {what}; its keys are: {list_names(value, near)}"
-            if value
-            else f"'{path}' is an empty object"
-        )
+        return f"'{path}' has no {what}; its keys are: {list_names(value, near)}"
     if isinstance(value, (list, tuple)):
         what = "such index" if isinstance(key, _Unshown) else f"index {shorten(str(key))}"
         return f"'{path}' is a list of {len(value)} and has no {what}"

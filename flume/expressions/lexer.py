@@ -76,6 +76,7 @@ _OPERATORS = {
     "}": "rbrace",
 }
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
+_DOLLAR = "$now is the only name with a dollar sign"
 
 _STATEMENTS = frozenset({"if", "elif", "else", "endif", "for", "endfor", "set"})
 _FORBIDDEN_STATEMENTS = frozenset(
@@ -240,6 +241,10 @@ class _Tag:
         if before == "dot":
             key = _KEY.match(self._text, start)
             word = key.group() if key else word
+        elif word.startswith("$") and word != "$now":
+            raise TemplateSyntaxError(
+                f"unknown name '{shorten(word)}'", f"{_DOLLAR}; the others are written without: {shorten(word[1:])}"
+            )
         elif before != "pipe":
             word = self._longest_node_id(start) or word
         self._add(start, "name", word)
@@ -273,7 +278,8 @@ class _Tag:
         hints = {
             "&": "write and, or ~ to join texts",
             "!": "write not",
-            "$": "$now is the only name with a dollar sign",
+            "$": _DOLLAR,
+            "?": "write b if a else c",
         }
         message = f"unexpected character '{character}' (character {start + 1})"
         return TemplateSyntaxError(message, hints.get(character, ""))

@@ -30,6 +30,7 @@ SCOPE = {
     "default-1": 1,
     "$now": NOW,
     "주제": "달",
+    "schema": {"$ref": "#/x"},
 }
 
 
@@ -66,6 +67,7 @@ def expression(text, scope=SCOPE):
         ("{{ true }}", True),
         ("{{ $now }}", NOW),
         ("{{ 주제 }}", "달"),
+        ("{{ schema.$ref }}", "#/x"),
         ("{{ 1.5e3 }}", 1500.0),
         ("{{ {'a': [1, {'b': null}]} }}", {"a": [1, {"b": None}]}),
         ("{{ (1, 2) }}", [1, 2]),
@@ -235,7 +237,7 @@ def test_expressions_give_what_they_say(text, value):
     [
         (
             "nope",
-            "'nope' is not defined; defined are: fetch-topic, headers, a-b, a, b, zip, sci, listlike, none_yet, yes and 7 more",
+            "'nope' is not defined; defined are: fetch-topic, headers, a-b, a, b, zip, sci, listlike, none_yet, yes and 8 more",
         ),
         ("header.n", "'header' is not defined; defined are: headers, "),
         ("fetch-topic.output.topc", "'fetch-topic.output' has no key 'topc'; its keys are: topic, items, rows"),
@@ -251,7 +253,7 @@ def test_expressions_give_what_they_say(text, value):
         ("text.upper", "'text' is text and has no key 'upper'"),
         ("text[0]", "'text' is text and has no indexes; a slice such as [0:1] takes part of it"),
         ("text['length']", "is text"),
-        ("empty.x", "'empty' is an empty object"),
+        ("empty.x", "'empty' is an empty object and has no key 'x'"),
         ("$now.year", "is a date"),
         ("yes.x", "is true or false"),
         ("[1][2]", "is a list of 1 and has no index 2"),
@@ -439,7 +441,8 @@ def test_text_of_a_value_that_is_no_json_is_an_error():
         ("{{ a && b }}", "template-syntax", "unexpected character '&'", "write and"),
         ("{{ !a }}", "template-syntax", "unexpected character '!'", "write not"),
         ("{{ $ }}", "template-syntax", "unexpected character '$'", "$now"),
-        ("{{ a ? b }}", "template-syntax", "unexpected character '?'", ""),
+        ("{{ a ? b }}", "template-syntax", "unexpected character '?'", "b if a else c"),
+        ("{{ $inputs.n }}", "template-syntax", "unknown name '$inputs'", "written without: inputs"),
         ("{{ 99999999999999999999 }}", "template-syntax", "beyond 64 bits", "in quotes"),
         ("{{ 9223372036854775808 }}", "template-syntax", "beyond 64 bits", "in quotes"),
         ("{{ 1e999 }}", "template-syntax", "too large", "in quotes"),

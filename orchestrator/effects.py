@@ -187,7 +187,7 @@ class Effects:
         )
 
     def _keep(self, active: ActiveRun, value: JsonValue) -> Stored:
-        stored, payload = active.values.keep(value, inline_bytes=active.run.inline_bytes, new_id=self._ids())
+        stored, payload = active.values.keep(value, inline_bytes=active.run.inline_bytes, new_id=self._ids)
         if payload is not None:
             active.payloads.append(payload)
         return stored

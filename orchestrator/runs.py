@@ -260,7 +260,7 @@ class Runs:
 
     def _keep(self, value: JsonValue) -> tuple[Stored, list[Payload]]:
         check_value(value)
-        stored, payload = RunValues(self._store).keep(value, inline_bytes=0, new_id=self._ids())
+        stored, payload = RunValues(self._store).keep(value, inline_bytes=0, new_id=self._ids)
         return stored, [] if payload is None else [payload]
 
 

@@ -1,5 +1,7 @@
 """The values of a run: which are kept inline, which apart, and how the latter get back into memory."""
 
+from collections.abc import Callable
+
 import orjson
 
 from flume.values import JsonValue
@@ -82,13 +84,13 @@ class RunValues:
             oldest = next(iter(self._cached))
             self._size -= self._cached.pop(oldest)[1]
 
-    def keep(self, value: JsonValue, *, inline_bytes: int, new_id: str) -> tuple[Stored, Payload | None]:
+    def keep(self, value: JsonValue, *, inline_bytes: int, new_id: Callable[[], str]) -> tuple[Stored, Payload | None]:
         """A checked value as a run keeps it, and the payload to store with it, if any. ``inline_bytes`` is what the run holds."""
         kept = inline(value)
         if kept.size <= SMALL_BYTES or (
             kept.size <= MAX_INLINE_BYTES and inline_bytes + kept.size <= MAX_INLINE_RUN_BYTES
         ):
             return kept, None
-        ref = PayloadRef(new_id, kept.size)
+        ref = PayloadRef(new_id(), kept.size)
         self.remember(ref, value)
-        return ref, Payload(new_id, kept.encoded)
+        return ref, Payload(ref.id, kept.encoded)

@@ -98,19 +98,17 @@ class _DocumentReader:
         self._base = "" if self._form == "flat" else "/spec"
         self._body = document if self._form == "flat" else findings.expect_object(document.get("spec"), "/spec")
 
-    def read(self) -> Pipeline | None:
+    def read(self) -> Pipeline:
         self._check_head()
         self._check_keys()
         metadata = self._read_metadata()
         name = metadata.name if metadata else self._raw_name()
         state = self._read_state()
-        rest = self._findings.read(_RestModel, self._pick(_RestModel), self._base)
+        rest = self._findings.read(_RestModel, self._pick(_RestModel), self._base) or _RestModel()
         triggers = read_triggers(self._body, self._base, name, self._findings)
         inputs = read_inputs(self._body.get("inputs"), join_pointer(self._base, "inputs"), self._findings)
         level = NodeReader(self._findings).read(self._body.get("nodes"), self._body.get("edges"), self._base)
         self._check_nodes_exist()
-        if rest is None:
-            return None
         return Pipeline(
             name,
             level.nodes,

@@ -167,7 +167,7 @@ class _Edges:
         hint = "edges join nodes of one level"
         if loop and not self._loop:
             hint += f"; lead the edge to or from '{loop}' itself"
-        elif self._loop:
+        else:
             hint += f"; move the edge out and lead it to or from '{self._loop}'"
         self._findings.add("dangling-edge", pointer, f"the node '{shown}' is {where}", hint)
 

@@ -160,10 +160,9 @@ class _Walk:
         inside = self._stack[-1] if self._stack else None
         if token in ("}", "]"):
             self._stack.pop()
-        elif token == ",":
-            if inside:
-                inside.index += 1
-                inside.key = None
+        elif token == "," and inside:
+            inside.index += 1
+            inside.key = None
         elif inside and inside.is_object and inside.key is None:
             inside.key = json.loads(token)
             inside.key_position = self._lines.position(offset)

@@ -179,11 +179,12 @@ def _split(text: str) -> list[tuple[str, int]]:
         starts[0] = 0
     else:
         starts.insert(0, 0)
+    lines = LineIndex(text)
     documents = []
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         document = text[start:end]
         if _CONTENT.search(_END_MARK.sub("\n", document)):
-            documents.append((document, LineIndex(text[:start]).position(start).line))
+            documents.append((document, lines.position(start).line))
     return documents
 
 

@@ -74,8 +74,9 @@ def _hidden_breaks(text: str) -> dict[int, int]:
 class _BoundsError(Exception):
     """The composer met a bound; raised out of its hooks, which the parser in C can't answer otherwise."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, container: Node | None) -> None:
         self.reason = reason
+        self.container = container
 
 
 class _ComposerHooks:
@@ -91,13 +92,13 @@ class _ComposerHooks:
         plain = implicit[0] if kind is ScalarNode else implicit
         return IMPLICIT if plain else TEXT
 
-    def descend_resolver(self, parent: object, index: object) -> None:
+    def descend_resolver(self, parent: Node | None, index: object) -> None:
         self._count += 1
         self._depth += 1
         if self._depth > MAX_DEPTH + 1:
-            raise _BoundsError("depth")
+            raise _BoundsError("depth", parent)
         if self._count > MAX_VALUES * 2:
-            raise _BoundsError("count")
+            raise _BoundsError("count", parent)
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
@@ -130,7 +131,8 @@ def _compose(text: str, first_line: int) -> Node | None:
     try:
         root: Node | None = composer.get_single_node()
     except _BoundsError as error:
-        raise _too_big(error.reason, None) from error
+        at = _position(error.container, first_line) if error.container else None
+        raise _too_big(error.reason, at) from error
     except yaml.MarkedYAMLError as error:
         raise explain_yaml_error(error, text, first_line) from error
     except yaml.YAMLError as error:

@@ -174,6 +174,34 @@ def test_both_forms_are_one_pipeline_and_convert_into_each_other() -> None:
     assert to_resource(resource) == resource
 
 
+def test_a_pipeline_without_description_becomes_a_resource_without_one() -> None:
+    flat = parse_text(HEAD + NODES)
+    resource = to_resource(flat.definition)
+    assert (resource["metadata"], list(resource["spec"])) == ({"name": "p"}, ["nodes"])
+    assert to_document(resource) == flat.definition
+
+
+def test_the_description_of_a_resource_is_text() -> None:
+    head = "apiVersion: flume.dev/v1\nkind: Pipeline\nmetadata: {name: p}\n"
+    text = head + "spec:\n  description: [x]\n  nodes: [{id: a, type: x}]\n"
+    assert only(text) == ("wrong-type", "/spec/description", 5, 16)
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        ("{a b: x}", ("bad-label", "/metadata/labels/a b", 3, 30)),
+        ("{a: x y}", ("bad-label", "/metadata/labels/a", 3, 33)),
+        ("{a: 1}", ("wrong-type", "/metadata/labels/a", 3, 33)),
+        ("[a]", ("wrong-type", "/metadata/labels", 3, 29)),
+    ],
+)
+def test_labels_are_those_of_a_cluster(labels: str, problem: tuple[str, str, int, int]) -> None:
+    head = "apiVersion: flume/v1\nkind: Pipeline\nmetadata: {name: p, labels: "
+    assert found(head + "{team/x: a.b_C, empty: ''}}\n" + NODES) == []
+    assert only(head + labels + "}\n" + NODES) == problem
+
+
 def test_what_a_cluster_adds_to_a_resource_is_ignored() -> None:
     text = """\
 apiVersion: flume.dev/v1

@@ -54,6 +54,16 @@ def test_an_unknown_input_is_refused_with_the_nearest() -> None:
     assert str(caught.value) == "inputs.topc: there is no such input"
 
 
+def test_a_pipeline_that_takes_no_inputs_says_so() -> None:
+    (problem,) = find_input_problems((), {"a": 1})
+    assert problem.hint == "the pipeline takes no inputs"
+
+
+def test_what_is_given_has_to_be_an_object() -> None:
+    with pytest.raises(RequestError, match="expected an object, found a list"):
+        check_inputs((), [1])
+
+
 def test_all_problems_of_what_was_given_come_at_once() -> None:
     definitions = declare(a={"type": "string"}, b={"type": "array", "items": {"type": "integer"}}, c={"enum": [1, 2]})
     problems = find_input_problems(definitions, {"a": 1, "b": [1, "x", None], "c": 3, "d": 0})
@@ -121,6 +131,7 @@ def test_problems_never_show_what_was_given() -> None:
         ({"a": "string"}, "wrong-type", "/inputs/a"),
         ({"a": {"type": "text"}}, "bad-value", "/inputs/a/type"),
         ({"a": {"typ": "string"}}, "unknown-key", "/inputs/a/typ"),
+        ({"a": {"items": {"properties": {"p": {"typ": "string"}}}}}, "unknown-key", "/inputs/a/items/properties/p/typ"),
         ({"a": {"$ref": "http://x"}}, "unknown-key", "/inputs/a/$ref"),
         ({"a": {"required": True}}, "wrong-type", "/inputs/a/required"),
         (

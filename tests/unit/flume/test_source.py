@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flume import yaml_text
+from flume import json_text, yaml_text
 from flume.errors import DefinitionError
 from flume.problems import Problem
 from flume.source import MAX_BYTES, Position, Source, read_source, read_sources
@@ -170,6 +170,7 @@ def test_a_key_that_stands_twice_is_an_error_at_its_second_place(text: str) -> N
         ("a: !!binary aGk=", "bad-tag", 1, 4),
         ("a: !!int x", "bad-tag", 1, 4),
         ("a: !x [1]", "bad-tag", 1, 4),
+        ("!x a: 1", "bad-tag", 1, 1),
         ("a: !x {b: 1}", "bad-tag", 1, 4),
         ("a: &x [*x]", "bad-alias", 1, 4),
         ("a: *x", "bad-alias", 1, 4),
@@ -252,12 +253,24 @@ def test_aliases_are_written_out_up_to_a_bound() -> None:
     assert only_problem("\n".join(lines)).code == "too-many-values"
 
 
+ALIASED = f"a: &a {'[' * 40}{']' * 40}\nb: {'[' * 40}*a{']' * 40}\n"
+
+
 @pytest.mark.usefixtures("each_parser")
 def test_nesting_is_bounded_and_the_bound_itself_is_allowed() -> None:
     assert read_source("[" * 64 + "]" * 64).position("/0/0") == Position(1, 3)
     assert read_source("- " * 63 + "[]").value
-    for text in ("[" * 65 + "]" * 65, "- " * 65 + "x", "{a: " * 65 + "}" * 65, "[" * 100_000):
-        assert only_problem(text).code == "too-deep"
+    for text in (
+        "[" * 65 + "]" * 65,
+        "- " * 65 + "x",
+        "{a: " * 65 + "}" * 65,
+        "{a: " * 64 + "{}" + "}" * 64,
+        ALIASED,
+        "[" * 100_000,
+    ):
+        problem = only_problem(text)
+        assert problem.code == "too-deep"
+        assert problem.line is not None
 
 
 def test_nesting_of_json_is_bounded_too() -> None:
@@ -270,6 +283,19 @@ def test_size_and_number_of_values_are_bounded() -> None:
     assert only_problem("가" * (MAX_BYTES // 3 + 1)).code == "too-large"
     assert only_problem(b"\xff" * (MAX_BYTES + 1)).code == "too-large"
     assert only_problem("[" + "0," * 100_001 + "0]").code == "too-many-values"
+
+
+def test_values_are_counted_in_both_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (yaml_text, json_text):
+        monkeypatch.setattr(module, "MAX_VALUES", 4)
+    for text in ("[1, 2, 3]", '["1", "2", "3"]', "{a: {b: {c: 1}}}"):
+        assert read_source(text).value
+    for text in ("[1, 2, 3, 4]", '["1", "2", "3", "4"]', '{"a": 1, "b": 2, "c": {"d": 3}}', "[" + "1, " * 9 + "1]"):
+        assert only_problem(text).code == "too-many-values"
+
+
+def test_a_number_of_too_many_digits_is_refused() -> None:
+    assert only_problem('{"a": ' + "1" * 5_000 + "}", format="json").code == "bad-value"
 
 
 def test_json_values_that_no_store_holds_are_refused_where_they_stand() -> None:

@@ -72,13 +72,14 @@ class Limits:
 class Started:
     """A run was made, or had been made before with the same start key.
 
-    ``run`` is its state after the first commit, None if it had been made before. ``body_hash`` is that of the first
-    start.
+    ``run`` is its state after the first commit, at revision ``rev``; None if it had been made before. ``body_hash`` is
+    that of the first start.
     """
 
     run_id: RunId
     run: Run | None
     body_hash: str | None = None
+    rev: int = 0
 
 
 class Engine:
@@ -171,7 +172,7 @@ class Engine:
         result = await active.first
         if result.verdict is Verdict.REPEATED and result.run_id is not None:
             return Started(result.run_id, None, result.body_hash)
-        return Started(run.id, active.committed)
+        return Started(run.id, active.committed, rev=active.rev)
 
     @contextmanager
     def watch(self, run_id: RunId) -> Iterator["Watch"]:
@@ -437,7 +438,7 @@ class Engine:
                 self._bus.publish(topics[0], LogsWritten(run.id, commit.logs))
         self._observer.advanced(active.plan, commit)
         for watch in self._watches.get(run.id, ()):
-            watch.see(run)
+            watch.see(run, commit.rev)
 
     def _carry_out(self, active: ActiveRun) -> None:
         commands, active.granted = active.granted, []
@@ -502,15 +503,16 @@ class Engine:
 
 
 class Watch:
-    """Waits for commits of one run."""
+    """Waits for commits of one run. ``rev`` is the revision of the latest."""
 
     def __init__(self) -> None:
+        self.rev = 0
         self._latest: Run | None = None
         self._seen = asyncio.Event()
 
-    def see(self, run: Run) -> None:
+    def see(self, run: Run, rev: int) -> None:
         """Take note of a commit."""
-        self._latest = run
+        self._latest, self.rev = run, rev
         self._seen.set()
 
     async def next(self) -> Run:

@@ -11,7 +11,7 @@ from flume.source import Format, Source, read_source
 from flume.validation import Validation, validate_source
 from flume.values import JsonObject
 from flume.versions import definition_hash
-from orchestrator.bus import Bus, PipelineChanged, namespace_topic
+from orchestrator.bus import PIPELINES_TOPIC, Bus, PipelineChanged, namespace_topic
 from orchestrator.identifiers import Clock, IdSource
 from orchestrator.plans import recorded_types
 from orchestrator.store import PipelineFilter, PipelineRecord, Store, VersionRecord
@@ -277,7 +277,8 @@ class Pipelines:
 
     def _announce(self, record: PipelineRecord, change: str) -> None:
         message = PipelineChanged(record.id, record.namespace, record.name, change)
-        self._bus.publish(namespace_topic(record.namespace), message)
+        for topic in (namespace_topic(record.namespace), PIPELINES_TOPIC):
+            self._bus.publish(topic, message)
         self._on_change()
 
 

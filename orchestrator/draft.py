@@ -6,7 +6,7 @@ order to change it; reading goes through `Draft.scope` and `Draft.node`.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from flume.ids import Instance, Millis, NodeId, ScopePath, split_instance
@@ -99,9 +99,10 @@ class Draft:
         draft = self._opened[path] = ScopeDraft(scope)
         return draft
 
-    def paths(self) -> list[ScopePath]:
-        """All scopes of the run, in the order in which they were opened."""
-        return list(dict.fromkeys((*self._run.scopes, *self._opened)))
+    def scopes(self) -> Iterator[tuple[ScopePath, Scope | ScopeDraft]]:
+        """The scopes of the run and their paths, each as it is when its turn comes; those added in this step are left out."""
+        for path, scope in self._run.scopes.items():
+            yield path, self._opened.get(path, scope)
 
     def node(self, instance: Instance) -> NodeState | None:
         """A node's state, or None if nothing has reached it or its scope is not under way."""
@@ -127,7 +128,7 @@ class Draft:
 
     def finish(self) -> tuple[Run, tuple[Command, ...]]:
         """The run after the step, the very same object if nothing changed, and the commands in the order in which they arose."""
-        if not self._opened and self.deadline_at == self._run.deadline_at:
+        if not self._opened:
             return self._run, tuple(self.commands)
         scopes = dict(self._run.scopes)
         for path, draft in self._opened.items():

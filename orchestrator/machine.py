@@ -111,9 +111,7 @@ def wake_at(run: Run) -> Millis | None:
 def is_asleep(run: Run) -> bool:
     """Whether nothing is under way and only time can move the run."""
     return run.status is RunStatus.RUNNING and not any(
-        state.status is NodeStatus.RUNNING and (state.loop is None or state.loop.deciding or state.loop.gathering)
-        for scope in run.scopes.values()
-        for state in scope.nodes.values()
+        _awaits_answer(state) for scope in run.scopes.values() for state in scope.nodes.values()
     )
 
 
@@ -215,8 +213,13 @@ def _start_roots(draft: Draft, path: ScopePath) -> None:
 
 def _start(draft: Draft, path: ScopePath, node: PlanNode) -> None:
     seed = draft.seeds.get(node.id) if path == ROOT else None
-    if seed is not None:
-        _start_seeded(draft, node, seed)
+    if seed is not None and seed.status.is_settled:
+        _settle_with_output(draft, path, node, seed)
+        return
+    if seed is not None and seed.loop is not None and node.loop is not None:
+        draft.count(seed.loop.items)
+        draft.put(path, node.id, seed)
+        _continue_loop(draft, instance_in(path, node.id), seed.loop, node.loop)
         return
     phase = None if node.lane is Lane.ENGINE else Phase.QUEUED
     state = NodeState(NodeStatus.RUNNING, attempt=1, phase=phase, ready_at=draft.at, started_at=draft.at)
@@ -224,17 +227,13 @@ def _start(draft: Draft, path: ScopePath, node: PlanNode) -> None:
     draft.commands.append(StartAttempt(instance_in(path, node.id), 1))
 
 
-def _start_seeded(draft: Draft, node: PlanNode, seed: NodeState) -> None:
-    """Take over what another run recorded: a whole result, or a loop that is partly done."""
-    if seed.loop is not None and not seed.status.is_settled:
-        draft.count(seed.loop.items)
-        draft.put(ROOT, node.id, seed)
-        _continue_loop(draft, ROOT, node)
-        return
-    draft.count(seed.output)
-    if node.responds and draft.response is None:
+def _settle_with_output(draft: Draft, path: ScopePath, node: PlanNode, state: NodeState) -> None:
+    """The node has finished, and its output answers the caller that waits, if it is the first to do so."""
+    draft.count(state.output)
+    answers = node.responds and path == ROOT and state.status is NodeStatus.COMPLETED
+    if answers and draft.response is None:
         draft.response = node.id
-    draft.settle(ROOT, node.id, seed)
+    draft.settle(path, node.id, state)
 
 
 def _running(draft: Draft, instance: Instance, attempt: int) -> NodeState | None:
@@ -245,6 +244,11 @@ def _running(draft: Draft, instance: Instance, attempt: int) -> NodeState | None
     return state
 
 
+def _awaits_answer(state: NodeState) -> bool:
+    """Whether a command about the node is unanswered; a loop whose items are under way waits for those alone."""
+    return state.status is NodeStatus.RUNNING and (state.loop is None or state.loop.deciding or state.loop.gathering)
+
+
 def _complete(draft: Draft, event: NodeCompleted) -> None:
     state = _running(draft, event.instance, event.attempt)
     if state is None:
@@ -253,12 +257,9 @@ def _complete(draft: Draft, event: NodeCompleted) -> None:
     node = draft.plan.nodes[node_id]
     if node.loop is not None and (state.loop is None or not state.loop.gathering):
         return
-    draft.count(event.output)
-    if node.responds and path == ROOT and draft.response is None:
-        draft.response = node_id
     loop = None if state.loop is None else replace(state.loop, gathering=False, items=None, last=None)
     settled = _ended(state, NodeStatus.COMPLETED, event.at, None, event.port, event.output, event.meta, loop)
-    draft.settle(path, node_id, settled)
+    _settle_with_output(draft, path, node, settled)
 
 
 def _ended(
@@ -321,14 +322,11 @@ def _change_phase(draft: Draft, event: PhaseChanged) -> None:
 
 def _record_failure(draft: Draft, event: NodeFailed) -> None:
     state = _running(draft, event.instance, event.attempt)
-    if state is None:
+    if state is None or not _awaits_answer(state):
         return
     path, node_id = split_instance(event.instance)
     node = draft.plan.nodes[node_id]
-    if state.loop is not None:
-        if state.loop.deciding or state.loop.gathering:
-            _fail(draft, path, node, state, event.failure)
-    elif event.failure.retryable and event.attempt < node.retry.attempts:
+    if state.loop is None and event.failure.retryable and event.attempt < node.retry.attempts:
         draft.put(path, node_id, _retrying(node, state, event))
     else:
         _fail(draft, path, node, state, event.failure)
@@ -383,21 +381,17 @@ def _tick(draft: Draft) -> None:
             draft.put(path, node_id, again)
             draft.commands.append(StartAttempt(instance_in(path, node_id), again.attempt))
         else:
-            draft.count(state.output)
             awake = _ended(state, NodeStatus.COMPLETED, draft.at, None, OUT, state.output)
-            draft.settle(path, node_id, awake)
+            _settle_with_output(draft, path, draft.plan.nodes[node_id], awake)
 
 
 def _due(draft: Draft) -> list[tuple[ScopePath, NodeId, NodeState]]:
-    found = []
-    for path in draft.paths():
-        scope = draft.scope(path)
-        if scope is None or scope.status is not RunStatus.RUNNING:
-            continue
-        for node_id, state in scope.nodes.items():
-            if state.due_at is not None and state.due_at <= draft.at:
-                found.append((path, node_id, state))
-    return found
+    return [
+        (path, node_id, state)
+        for path, scope in draft.scopes()
+        for node_id, state in scope.nodes.items()
+        if state.due_at is not None and state.due_at <= draft.at
+    ]
 
 
 def _open_loop(draft: Draft, event: LoopOpened) -> None:
@@ -405,22 +399,19 @@ def _open_loop(draft: Draft, event: LoopOpened) -> None:
     path, node_id = split_instance(event.instance)
     if state is None or state.loop is not None:
         return
-    node = draft.plan.nodes[node_id]
-    if node.loop is None:
+    plan = draft.plan.nodes[node_id].loop
+    if plan is None:
         return
     draft.count(event.items)
-    draft.put(path, node_id, replace(state, loop=LoopState(total=event.total, items=event.items)))
-    _continue_loop(draft, path, node)
+    loop = LoopState(total=event.total, items=event.items)
+    draft.put(path, node_id, replace(state, recoveries=0, loop=loop))
+    _continue_loop(draft, event.instance, loop, plan)
 
 
-def _continue_loop(draft: Draft, path: ScopePath, node: PlanNode) -> None:
+def _continue_loop(draft: Draft, instance: Instance, loop: LoopState, plan: LoopPlan) -> None:
     """Open as many items as may be under way, or ask for the next decision, or for the results."""
-    state = draft.open(path).nodes[node.id]
-    loop, plan = state.loop, node.loop
-    if loop is None or plan is None:
-        return
     if loop.total is None:
-        _continue_while(draft, path, node, state, loop, plan)
+        _continue_while(draft, instance, loop, plan)
         return
     redo, following = list(loop.redo), loop.next
     opened: list[int] = []
@@ -431,46 +422,58 @@ def _continue_loop(draft: Draft, path: ScopePath, node: PlanNode) -> None:
             opened.append(following)
             following += 1
     active = (*loop.active, *opened)
-    gathering = not active
-    loop = replace(loop, redo=tuple(redo), next=following, active=active, gathering=gathering)
-    draft.put(path, node.id, replace(state, loop=loop))
-    instance = instance_in(path, node.id)
-    if gathering:
-        draft.commands.append(GatherLoop(instance, state.attempt))
+    loop = replace(loop, redo=tuple(redo), next=following, active=active)
+    if not active:
+        _gather(draft, instance, loop)
+        return
+    _put_loop(draft, instance, loop)
     for index in opened:
         _open_item(draft, item_scope(instance, index), plan.body)
 
 
-def _continue_while(
-    draft: Draft, path: ScopePath, node: PlanNode, state: NodeState, loop: LoopState, plan: LoopPlan
-) -> None:
-    if loop.active or loop.deciding:
-        return
-    instance = instance_in(path, node.id)
+def _continue_while(draft: Draft, instance: Instance, loop: LoopState, plan: LoopPlan) -> None:
     if plan.limit is not None and loop.next >= plan.limit:
-        draft.put(path, node.id, replace(state, loop=replace(loop, gathering=True)))
-        draft.commands.append(GatherLoop(instance, state.attempt))
-    else:
-        draft.put(path, node.id, replace(state, loop=replace(loop, deciding=True)))
-        draft.commands.append(DecideLoopStep(instance, state.attempt, loop.next))
+        _gather(draft, instance, loop)
+        return
+    state = _put_loop(draft, instance, replace(loop, deciding=True))
+    draft.commands.append(DecideLoopStep(instance, state.attempt, loop.next))
+
+
+def _gather(draft: Draft, instance: Instance, loop: LoopState) -> None:
+    state = _put_loop(draft, instance, replace(loop, gathering=True))
+    draft.commands.append(GatherLoop(instance, state.attempt))
+
+
+def _put_loop(draft: Draft, instance: Instance, loop: LoopState) -> NodeState:
+    """Record how far a loop is; its node, which is running, is otherwise as before."""
+    path, node_id = split_instance(instance)
+    state = replace(draft.open(path).nodes[node_id], loop=loop)
+    draft.put(path, node_id, state)
+    return state
+
+
+def _running_loop(draft: Draft, instance: Instance) -> tuple[LoopState, LoopPlan] | None:
+    """How far a loop is and how it goes on, or None if it has ended or was never opened."""
+    state = draft.node(instance)
+    if state is None or state.loop is None or state.status is not NodeStatus.RUNNING:
+        return None
+    plan = draft.plan.nodes[split_instance(instance)[1]].loop
+    return None if plan is None else (state.loop, plan)
 
 
 def _decide_step(draft: Draft, event: LoopStepDecided) -> None:
-    state = draft.node(event.instance)
-    if state is None or state.status is not NodeStatus.RUNNING or state.loop is None:
+    running = _running_loop(draft, event.instance)
+    if running is None:
         return
-    if not state.loop.deciding or state.loop.next != event.index:
+    loop, plan = running
+    if not loop.deciding or loop.next != event.index:
         return
     path, node_id = split_instance(event.instance)
-    plan = draft.plan.nodes[node_id].loop
-    if plan is None:
-        return
+    draft.put(path, node_id, replace(draft.open(path).nodes[node_id], recoveries=0))
     if not event.goes_on:
-        draft.put(path, node_id, replace(state, loop=replace(state.loop, deciding=False, gathering=True)))
-        draft.commands.append(GatherLoop(event.instance, state.attempt))
+        _gather(draft, event.instance, replace(loop, deciding=False))
         return
-    loop = replace(state.loop, deciding=False, next=event.index + 1, active=(event.index,))
-    draft.put(path, node_id, replace(state, loop=loop))
+    _put_loop(draft, event.instance, replace(loop, deciding=False, next=event.index + 1, active=(event.index,)))
     _open_item(draft, item_scope(event.instance, event.index), plan.body)
 
 
@@ -482,29 +485,27 @@ def _open_item(draft: Draft, path: ScopePath, body: ScopePlan) -> None:
 def _fold(draft: Draft, item: ScopePath) -> None:
     """Count an item that ended into its loop, and go on with the loop."""
     instance, index = split_scope(item)
-    path, node_id = split_instance(instance)
-    parent, scope = draft.scope(path), draft.scope(item)
-    state = draft.node(instance)
-    if parent is None or scope is None or state is None or state.loop is None:
+    scope, running = draft.scope(item), _running_loop(draft, instance)
+    if scope is None or running is None:
         return
-    if parent.status is not RunStatus.RUNNING or index not in state.loop.active:
+    loop, plan = running
+    if index not in loop.active:
         return
     failed = scope.status is not RunStatus.COMPLETED
     loop = replace(
-        state.loop,
-        active=tuple(other for other in state.loop.active if other != index),
-        succeeded=state.loop.succeeded + (not failed),
-        failed=state.loop.failed + failed,
-        last=scope.output if state.loop.total is None else None,
+        loop,
+        active=tuple(other for other in loop.active if other != index),
+        succeeded=loop.succeeded + (not failed),
+        failed=loop.failed + failed,
+        last=scope.output if loop.total is None else None,
     )
-    state = replace(state, loop=loop)
-    draft.put(path, node_id, state)
-    node = draft.plan.nodes[node_id]
-    if failed and node.loop is not None and not node.loop.collects_errors:
+    state = _put_loop(draft, instance, loop)
+    if failed and not plan.collects_errors:
+        path, node_id = split_instance(instance)
         cause = scope.error or Failure("item-failed", "an item failed")
-        _fail(draft, path, node, state, replace(cause, retryable=False))
+        _fail(draft, path, draft.plan.nodes[node_id], state, replace(cause, retryable=False))
     else:
-        _continue_loop(draft, path, node)
+        _continue_loop(draft, instance, loop, plan)
 
 
 def _end_scope(draft: Draft, path: ScopePath, status: RunStatus, error: Failure | None = None) -> None:
@@ -562,16 +563,15 @@ def _cancel_items(draft: Draft, instance: Instance, state: NodeState) -> None:
 
 
 def _take_over(draft: Draft) -> None:
-    for path in draft.paths():
-        scope = draft.scope(path)
-        if scope is None:
-            continue
+    for path, scope in draft.scopes():
         if scope.status.is_ended:
             # Its end was stored, but not yet counted in its loop.
             draft.ended_items.append(path)
             continue
-        for node_id, state in list(scope.nodes.items()):
-            if state.status is NodeStatus.RUNNING and state.loop is None:
+        for node_id in list(scope.nodes):
+            # Looked up anew: one that crashed may have ended its scope, and with it all that was under way there.
+            state = draft.node(instance_in(path, node_id))
+            if state is not None and _awaits_answer(state):
                 _recover(draft, path, node_id, state)
 
 

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
+from flume.errors import NotFoundError
+from flume.values import JsonObject
 from orchestrator.service import Orchestrator
+from orchestrator.store import AuditEntry
 
 
 class Role(IntEnum):
@@ -39,5 +42,42 @@ def current_caller(request: Request) -> Caller:
     return caller
 
 
+def current_namespace(
+    request: Request,
+    namespace: Annotated[str, Query(description="The tenant.", min_length=1, max_length=63)] = "default",
+) -> str:
+    """The namespace that the call is about. Raises `NotFoundError` for one that the caller has no right to."""
+    allowed = current_caller(request).namespaces
+    if allowed is not None and namespace not in allowed:
+        raise NotFoundError("namespace", namespace, "or this token is bound to others")
+    return namespace
+
+
+async def record_audit(
+    orchestrator: Orchestrator,
+    caller: Caller,
+    action: str,
+    target: str,
+    namespace: str,
+    before: JsonObject | None = None,
+    after: JsonObject | None = None,
+) -> None:
+    """Write into the audit log who did what; ``action`` is such as ``pipeline.save``, ``target`` such as ``pipelines/hello``."""
+    await orchestrator.store.append_audit(
+        AuditEntry(
+            id=orchestrator.ids(),
+            at=orchestrator.clock(),
+            namespace=namespace,
+            actor=caller.name,
+            origin=caller.origin,
+            action=action,
+            target=target,
+            before=before,
+            after=after,
+        )
+    )
+
+
 TheOrchestrator = Annotated[Orchestrator, Depends(current_orchestrator)]
 TheCaller = Annotated[Caller, Depends(current_caller)]
+TheNamespace = Annotated[str, Depends(current_namespace)]

@@ -3,7 +3,10 @@
 
 def chain(length: int, *, durable: bool = False) -> str:
     """``length`` trivial nodes one after another; with ``durable`` each is committed by itself."""
-    nodes = ['  - {id: n0, type: template, config: {template: "{{ trigger.data }}"}%s}' % (", durable: true" if durable else "")]
+    nodes = [
+        '  - {id: n0, type: template, config: {template: "{{ trigger.data }}"}%s}'
+        % (", durable: true" if durable else "")
+    ]
     for number in range(1, length):
         extra = ", durable: true" if durable else ""
         nodes.append(

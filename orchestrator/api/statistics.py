@@ -1,0 +1,123 @@
+"""How many runs ended how, when, and how long they took."""
+
+from collections import defaultdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
+
+from flume.durations import parse_duration
+from flume.errors import RequestError
+from flume.ids import Millis
+from orchestrator.api.answers import json_response
+from orchestrator.api.context import TheNamespace, TheOrchestrator
+from orchestrator.api.parameters import to_millis
+from orchestrator.api.presentation import Record, timestamp, to_json
+from orchestrator.api.run_models import PROBLEM_ANSWERS, Shown
+from orchestrator.store import RunCount
+
+router = APIRouter(tags=["statistics"], responses=PROBLEM_ANSWERS)
+
+MAX_INTERVALS = 1000
+"""Intervals that one answer may be divided into."""
+
+DAY_MS = 24 * 3600 * 1000
+
+
+class DurationRecord(Shown):
+    """Percentiles in milliseconds, from start to end."""
+
+    p50: int
+    p90: int
+    p99: int
+
+
+class CountRecord(Shown):
+    """Runs of a pipeline that ended with one outcome."""
+
+    pipeline: str
+    status: str
+    count: int
+    duration_ms: DurationRecord | None
+
+
+class IntervalRecord(Shown):
+    """What ended in an interval that begins at ``since``."""
+
+    since: str
+    counts: list[CountRecord]
+
+
+class StatisticsRecord(Shown):
+    """Ended runs of a namespace. ``intervals`` holds those in which any ended; ``totals`` the whole time."""
+
+    since: str
+    until: str
+    interval_ms: int
+    intervals: list[IntervalRecord]
+    totals: list[CountRecord]
+
+
+@router.get(
+    "/api/v1/stats",
+    summary="Runs by outcome and time",
+    response_class=Response,
+    responses={200: {"model": StatisticsRecord}},
+)
+async def read_statistics(
+    orchestrator: TheOrchestrator,
+    namespace: TheNamespace,
+    interval: Annotated[str, Query(description="Length of an interval, such as 5m, 1h or 1d.")] = "1h",
+    since: Annotated[
+        AwareDatetime | None, Query(description="From this moment (RFC 3339); default: a day ago.")
+    ] = None,
+    until: Annotated[AwareDatetime | None, Query(description="To this moment (RFC 3339); default: now.")] = None,
+) -> Response:
+    """Ended runs by interval, pipeline and outcome, with the percentiles of their durations."""
+    # The default end lies behind the present millisecond, so that a run that just ended counts.
+    end = to_millis(until) if until is not None else Millis(orchestrator.clock() + 1)
+    begin = to_millis(since) if since is not None else Millis((end or 0) - DAY_MS)
+    begin, end, interval_ms = _checked(begin or Millis(0), end or Millis(0), interval)
+    store = orchestrator.store
+    counts = await store.count_runs(namespace, since=begin, until=end, interval_ms=interval_ms)
+    totals = await store.count_runs(namespace, since=begin, until=end, interval_ms=max(end - begin, 1))
+    by_interval: defaultdict[Millis, list[Record]] = defaultdict(list)
+    for count in counts:
+        by_interval[count.since].append(_count_record(count))
+    record = {
+        "since": timestamp(begin),
+        "until": timestamp(end),
+        "intervalMs": interval_ms,
+        "intervals": [{"since": timestamp(at), "counts": by_interval[at]} for at in sorted(by_interval)],
+        "totals": [_count_record(count) for count in totals],
+    }
+    return json_response(to_json(record))
+
+
+def _checked(begin: Millis, end: Millis, interval: str) -> tuple[Millis, Millis, int]:
+    try:
+        interval_ms = int(parse_duration(interval).total_seconds() * 1000)
+    except ValueError as error:
+        raise RequestError(f"interval: {error}", code="bad-duration", pointer="/interval") from error
+    if interval_ms < 1000:
+        raise RequestError("interval: one second is the shortest", code="bad-duration", pointer="/interval")
+    if begin >= end:
+        raise RequestError("since must lie before until", code="bad-interval", pointer="/since")
+    if (end - begin) / interval_ms > MAX_INTERVALS:
+        raise RequestError(
+            f"that would be more than {MAX_INTERVALS:,} intervals",
+            code="too-many-intervals",
+            pointer="/interval",
+            hint="ask for longer intervals or a shorter time",
+        )
+    return begin, end, interval_ms
+
+
+def _count_record(count: RunCount) -> Record:
+    durations = dict(zip(("p50", "p90", "p99"), count.durations_ms, strict=False))
+    return {
+        "pipeline": count.pipeline,
+        "status": count.status.value,
+        "count": count.count,
+        "durationMs": durations or None,
+    }

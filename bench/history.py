@@ -54,7 +54,7 @@ async def measure_history(scale: float) -> list[Row]:
             stored = size
             start = await timed(40, lambda: run_to_end(orchestrator, record))
             wanted = RunFilter("default", pipeline=record.name)
-            listing = await timed(40, lambda: orchestrator.store.list_runs(wanted, limit=50))
+            listing = await timed(40, lambda wanted=wanted: orchestrator.store.list_runs(wanted, limit=50))
             stored += 41
             rows.append(Row(f"start at {size:,} stored runs", start))
             rows.append(Row(f"list of 50 at {size:,} stored runs", listing))

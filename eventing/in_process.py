@@ -1,7 +1,7 @@
 """Runs attempts in this process: the lane of trivial nodes and, on one machine without functions, of all.
 
-Coroutines run on the event loop, plain functions in threads. A thread can't be stopped: when its time is up the attempt fails, and the
-function goes on until it looks at ``context.cancelled`` or returns.
+Coroutines run on the event loop, plain functions in threads. A thread can't be stopped: when its time is up the attempt
+fails, and the function goes on until it looks at ``context.cancelled`` or returns.
 """
 
 import asyncio

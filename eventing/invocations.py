@@ -1,7 +1,8 @@
 """What is said between the engine and whatever runs a node: an order to do one attempt, and the answer.
 
-An `Executor` runs attempts for one or more lanes: in this process, in a function over HTTP, or in a job. To the engine they are all the
-same. Values have been rendered; secrets in them are still markers, which the executing process replaces at the last moment.
+An `Executor` runs attempts for one or more lanes: in this process, in a function over HTTP, or in a job. To the engine
+they are all the same. Values have been rendered; secrets in them are still markers, which the executing process
+replaces at the last moment.
 """
 
 from collections.abc import Mapping
@@ -19,8 +20,9 @@ from flume.values import JsonValue
 class Invocation:
     """One attempt of one node, ready to be run.
 
-    ``key`` is the idempotency key (``run/instance/n``), ``token`` proves that an answer belongs to this attempt. ``nonce`` is
-    what the secret markers in ``config`` and ``inputs`` carry. ``now`` is the moment at which the attempt became ready.
+    ``key`` is the idempotency key (``run/instance/n``), ``token`` proves that an answer belongs to this attempt.
+    ``nonce`` is what the secret markers in ``config`` and ``inputs`` carry. ``now`` is the moment at which the attempt
+    became ready.
     """
 
     run_id: RunId
@@ -45,8 +47,8 @@ class Invocation:
 class Failed:
     """The attempt failed.
 
-    ``retryable`` says that another try may help. ``answered`` False: nobody knows whether the work was done, so that its
-    repetition carries the same key.
+    ``retryable`` says that another try may help. ``answered`` False: nobody knows whether the work was done, so that
+    its repetition carries the same key.
     """
 
     code: str

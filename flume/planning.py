@@ -1,7 +1,7 @@
 """From a definition to a plan: resolve node types, ports and references, and report everything that does not fit.
 
-The one checker behind CLI, API, console and operator: `resolve` finds every problem in one pass, and gives a plan only if there is
-none. Templates are parsed here, once per version of a pipeline, and never at a run.
+The one checker behind CLI, API, console and operator: `resolve` finds every problem in one pass, and gives a plan only
+if there is none. Templates are parsed here, once per version of a pipeline, and never at a run.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Which names a template may speak of, and what is wrong with those it should not.
 
-A node sees the pipeline's inputs and variables, its trigger, the nodes that are settled before it starts, and, in a loop's body, the
-item. Naming another node is an error whose hint is the edge that would make it right.
+A node sees the pipeline's inputs and variables, its trigger, the nodes that are settled before it starts, and, in a
+loop's body, the item. Naming another node is an error whose hint is the edge that would make it right.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -29,9 +29,9 @@ class Reach:
     """The names within a node's reach.
 
     ``variables`` are those of the pipeline and those that nodes upstream set. ``nodes`` are all ids of the pipeline,
-    ``visible`` those of the node's level and of the levels around it, ``upstream`` those settled before the node starts.
-    ``loops`` counts the loops around it. ``local`` are further names: a node's own inputs, for a field that sees them.
-    ``secrets`` None: not known, so any name may be meant.
+    ``visible`` those of the node's level and of the levels around it, ``upstream`` those settled before the node
+    starts. ``loops`` counts the loops around it. ``local`` are further names: a node's own inputs, for a field that
+    sees them. ``secrets`` None: not known, so any name may be meant.
     """
 
     node: NodeId

@@ -266,6 +266,7 @@ class Engine:
         else:
             active.granted, active.held = active.held, []
             self._carry_out(active)
+            self._set_timer(active, wake_at(active.run))
             self._schedule(active)
         return active
 

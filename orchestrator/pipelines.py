@@ -1,4 +1,4 @@
-"""What people do with pipelines: save, pause, restore and delete them. A saved change is a new version; the same content is none."""
+"""What people do with pipelines: save, pause, restore and delete them. A change is a new version; the same content is none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class Saved:
 
 
 class Pipelines:
-    """Keeps pipelines. ``manager`` says who is calling: what the cluster manages, the API can't change, and the other way round."""
+    """Keeps pipelines. ``manager`` says who is calling: what the cluster manages, the API can't change, and vice versa."""
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ DAY_MS = 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the operator decides. ``secret_names`` None: unknown, so any may be named. ``retention_days`` 0: runs are kept for ever."""
+    """What the operator decides. ``retention_days`` 0: runs are kept for ever."""
 
     secret_names: Collection[str] = ()
     retention_days: float = 0

@@ -6,6 +6,8 @@ One contract suite holds every implementation to what the docstrings here say. S
 - All reads see all writes that returned before them in the same process.
 - Namespaces never mix: a call that takes one sees nothing of another.
 - Lists are in a stable order with an opaque cursor; their cost grows with the page, not with the history.
+- A list that has to look for what it shows gives up after a bounded number of rows: its page may be short, even empty,
+  and still have a cursor.
 - Out of order, concurrent and repeated calls are safe; what a repetition means is said at each method.
 - `flume.errors.StoreError` is raised when the store can't be used, `UnavailableError` when it is worth trying again.
 """
@@ -137,7 +139,10 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs a list shows; None means any. ``since`` and ``until`` bound the time of creation, ``until`` not included."""
+    """Which runs a list shows; None means any. ``since`` and ``until`` bound the time of creation, ``until`` not included.
+
+    ``trigger`` is a trigger's id or its type.
+    """
 
     namespace: str
     pipeline: str | None = None
@@ -159,7 +164,7 @@ class Page(Generic[T]):
 class InboxEntry:
     """Something that arrived for a run at a replica that does not own it: a result, a cancel, a dead letter.
 
-    Unique by run, instance, attempt and kind: the same thing again is dropped. ``body`` is the event in its stored
+    Unique by run, instance, attempt and kind: the same thing again is dropped while it waits. ``body`` is the event in its stored
     form.
     """
 
@@ -212,7 +217,10 @@ class VersionRecord:
 
 @dataclass(frozen=True, slots=True)
 class PipelineFilter:
-    """Which pipelines a list shows; None means any. ``label`` is ``(key, value)``, ``text`` is sought in name and description."""
+    """Which pipelines a list shows; None means any. ``label`` is ``(key, value)``.
+
+    ``text`` is sought in name and description, whatever the case of its letters.
+    """
 
     namespace: str | None
     status: PipelineStatus | None = None
@@ -265,7 +273,11 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which log lines a search shows; None means any. ``text`` is sought in the message, ``levels`` empty means all."""
+    """Which log lines a search shows; None means any. ``levels`` empty means all.
+
+    ``text`` is sought in the message, whatever the case of its letters. ``since`` and ``until`` bound the time of the
+    line, ``until`` not included.
+    """
 
     namespace: str
     text: str | None = None
@@ -290,7 +302,8 @@ class FoundLogLine:
 class RunCount:
     """How many runs of a pipeline ended with an outcome in an interval that begins at ``since``, and their durations.
 
-    ``durations_ms`` holds the 50th, 90th and 99th percentile, or is empty.
+    ``durations_ms`` holds the 50th, 90th and 99th percentile (nearest rank) from start to end, of the latest runs where
+    there are very many; it is empty if none of these was timed.
     """
 
     since: Millis
@@ -308,7 +321,9 @@ class RunStore(Protocol):
 
         A commit wins if its run is at ``expected_rev`` (for 0: does not exist, and its start key is new to its
         pipeline). One bad commit does not harm the others of the list. Two commits of the same run in one list happen
-        in order.
+        in order. The same commit again, while it is the latest of its run, is WON and changes nothing: after an error was
+        raised, some may have been carried out, and the same list tells which. A commit that ends its run empties its
+        inbox.
         """
         ...
 
@@ -338,13 +353,17 @@ class RunStore(Protocol):
         """Become the owner of runs that need one, each by compare-and-swap on its revision (which rises by one).
 
         These are runs that have not ended and (a) are pending or running without owner, with a ``wake_at`` that is due
-        by ``now`` or an inbox entry, or (b) have an owner that is not among ``live_owners``. The earliest due first. A
+        by ``now`` or an inbox entry, or (b) have an owner that is not among ``live_owners``. The earliest due first: an
+        entry is due since it arrived, a run of a lost owner since its ``wake_at``, and before all others without one. A
         run whose ``state_version`` is above ours is left alone.
         """
         ...
 
     async def claim_run(self, run_id: RunId, owner: str, *, live_owners: Sequence[str], commit_id: str) -> bool:
-        """Become the owner of one run that has not ended, if it has no owner or one that is not among ``live_owners``."""
+        """Become the owner of one run that has not ended, if it has no owner or one that is not among ``live_owners``.
+
+        Its revision rises by one. A run whose ``state_version`` is above ours is left alone.
+        """
         ...
 
     async def read_items(
@@ -376,7 +395,8 @@ class RunStore(Protocol):
         ...
 
     async def save_logs(self, run_id: RunId, lines: Sequence[LogLine]) -> None:
-        """Keep lines at once, while their attempt is still under way. The same line again changes nothing."""
+        """Keep lines at once, while their attempt is still under way. The same line again changes nothing; lines of a run
+        that does not exist are dropped."""
         ...
 
     async def search_logs(self, wanted: LogFilter, *, limit: int, cursor: str | None = None) -> Page[FoundLogLine]:
@@ -384,8 +404,8 @@ class RunStore(Protocol):
         ...
 
     async def put_inbox(self, entry: InboxEntry) -> bool:
-        """Keep an entry until a commit of its run removes it. False if the same thing had arrived before, or the run
-        has ended or does not exist."""
+        """Keep an entry until a commit of its run removes it or ends the run. False if the same thing waits already, or
+        the run has ended or does not exist."""
         ...
 
     async def read_inbox(self, run_id: RunId) -> tuple[InboxEntry, ...]:
@@ -397,7 +417,7 @@ class RunStore(Protocol):
         ...
 
     async def count_runs(self, namespace: str, *, since: Millis, until: Millis, interval_ms: int) -> list[RunCount]:
-        """Ended runs by interval, pipeline and outcome."""
+        """Runs that ended from ``since`` to before ``until``, by interval, pipeline and outcome, in this order."""
         ...
 
     async def count_unfinished(self) -> int:
@@ -405,7 +425,11 @@ class RunStore(Protocol):
         ...
 
     async def delete_expired(self, now: Millis, *, limit: int) -> int:
-        """Delete up to ``limit`` runs whose ``expires_at`` is past, with all that hangs on them, children first; how many."""
+        """Delete up to ``limit`` runs whose ``expires_at`` has come, with all that hangs on them, children first; how many.
+
+        A run from which another was made stays as long as that one, since they share payloads. The version of a deleted
+        pipeline goes with its last run.
+        """
         ...
 
 
@@ -494,7 +518,7 @@ class FleetStore(Protocol):
         ...
 
     async def append_audit(self, entry: AuditEntry) -> None:
-        """Record a change."""
+        """Record a change; the same entry again changes nothing."""
         ...
 
     async def list_audit(
@@ -512,5 +536,5 @@ class Store(RunStore, PipelineStore, ScheduleStore, FleetStore, Protocol):
         ...
 
     def stored_runs(self) -> AsyncIterator[StoredRun]:
-        """Every run, the oldest first: for export."""
+        """Every run, by rising id, which is the oldest first: for export."""
         ...

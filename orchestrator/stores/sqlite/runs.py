@@ -4,23 +4,44 @@ import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from flume.ids import ROOT, Instance, Millis, NodeId, PipelineId, RunId, ScopePath, instance_in, item_scope
+from flume.ids import ROOT, NodeId, PipelineId, RunId, ScopePath, instance_in, item_scope
 from orchestrator.records import to_failure, to_node, to_origin, to_output, to_scope
-from orchestrator.state import NodeState, Run, RunStatus, Scope
+from orchestrator.state import NodeState, Run, RunOrigin, RunStatus, Scope
 from orchestrator.store import StoredRun
 from orchestrator.stores.sqlite.database import snapshot
 from orchestrator.stores.sqlite.encoding import decode
 from orchestrator.stores.sqlite.part import Part
 
-_COLUMNS = (
-    "id, namespace, pipeline_id, pipeline, version, trigger_type, trigger_id, created_at, start_key, attempt, "
-    "retry_of, test, rev, status, owner, wake_at, state_version, deadline_at, response, inline_bytes, started_at, "
-    "completed_at, expires_at, error, output, "
-    "(SELECT origin FROM run_origins WHERE run_id = runs.id) AS origin"
+_NAMES = (
+    "id",
+    "namespace",
+    "pipeline_id",
+    "pipeline",
+    "version",
+    "trigger_type",
+    "trigger_id",
+    "created_at",
+    "start_key",
+    "attempt",
+    "retry_of",
+    "test",
+    "rev",
+    "status",
+    "owner",
+    "wake_at",
+    "state_version",
+    "deadline_at",
+    "response",
+    "inline_bytes",
+    "started_at",
+    "completed_at",
+    "expires_at",
+    "error",
+    "output",
+    "origin",
 )
-_NAMES = tuple(column.strip() for column in _COLUMNS.split("(", maxsplit=1)[0].split(",")[:-1]) + ("origin",)
 
-_READ_RUN = f"SELECT {_COLUMNS} FROM runs WHERE id = ?"
+_READ_RUN = f"SELECT {', '.join(_NAMES)} FROM runs JOIN run_origins ON run_origins.run_id = runs.id WHERE runs.id = ?"
 _READ_NODES = "SELECT node, rev, state FROM run_nodes WHERE run_id = ?"
 _READ_ITEM = "SELECT state FROM loop_items WHERE run_id = ? AND loop = ? AND position = ?"
 
@@ -61,18 +82,20 @@ class Runs(Part):
 
     async def stored_runs(self) -> AsyncIterator[StoredRun]:
         """Every run, the oldest first: for export."""
-        after = ""
-        while ids := await self._database.read(lambda connection, after=after: _ids_after(connection, after)):  # type: ignore[misc]
+        after = RunId("")
+        while ids := await self._ids_after(after):
             for run_id in ids:
                 stored = await self.load_run(run_id)
                 if stored is not None:
                     yield stored
             after = ids[-1]
 
-
-def _ids_after(connection: sqlite3.Connection, after: str) -> list[RunId]:
-    statement = "SELECT id FROM runs WHERE id > ? ORDER BY id LIMIT ?"
-    return [RunId(row[0]) for row in connection.execute(statement, (after, _EXPORTED_AT_ONCE))]
+    async def _ids_after(self, after: RunId) -> list[RunId]:
+        statement = "SELECT id FROM runs WHERE id > ? ORDER BY id LIMIT ?"
+        rows = await self._database.read(
+            lambda connection: connection.execute(statement, (after, _EXPORTED_AT_ONCE)).fetchall()
+        )
+        return [RunId(row[0]) for row in rows]
 
 
 def _read(connection: sqlite3.Connection, run_id: RunId) -> StoredRun | None:
@@ -114,7 +137,7 @@ def _active_items(
     return found
 
 
-def _origin(head: Mapping[str, Any]) -> Any:
+def _origin(head: Mapping[str, Any]) -> RunOrigin:
     return to_origin(
         decode(head["origin"]),
         id=head["id"],

@@ -35,8 +35,14 @@ class Schedules(Part):
 
     async def save_schedule(self, schedule: Schedule, *, expected_rev: int) -> bool:
         """Write a schedule if it is at ``expected_rev`` (0: does not exist). ``schedule.rev`` is ``expected_rev + 1``."""
-        key = (schedule.pipeline_id, schedule.trigger_id)
-        values = (schedule.definition, schedule.next_due, schedule.last_due, schedule.last_run, schedule.rev)
+        key: tuple[Any, ...] = (schedule.pipeline_id, schedule.trigger_id)
+        values: tuple[Any, ...] = (
+            schedule.definition,
+            schedule.next_due,
+            schedule.last_due,
+            schedule.last_run,
+            schedule.rev,
+        )
         statement = _UPDATE
         row: tuple[Any, ...] = (*values, *key, expected_rev)
         if expected_rev == 0:

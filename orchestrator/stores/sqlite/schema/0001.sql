@@ -31,7 +31,7 @@ CREATE TABLE runs (
   expires_at INTEGER,
   error BLOB,
   output BLOB
-) WITHOUT ROWID;
+);
 
 CREATE TABLE run_origins (
   run_id TEXT PRIMARY KEY,

@@ -108,10 +108,6 @@ class Findings:
         """Note a problem at the value that ``pointer`` names, or at that value's key."""
         self._problems.append(self._source.locate(Problem(code, pointer, message, hint), at_key=at_key))
 
-    def has(self, code: str, pointer: str) -> bool:
-        """Whether this problem was noted for this place."""
-        return any(problem.code == code and problem.pointer == pointer for problem in self._problems)
-
     def propose(self, word: str, known: Iterable[str]) -> str:
         """The hint of `propose`, or none once there are so many problems that looking for names would take long."""
         return propose(word, known) if len(self) < _MOST_PROPOSALS else ""

@@ -20,9 +20,6 @@ MAX_INPUTS = 200
 
 _PATTERNS = jsonschema_rs.RegexOptions(size_limit=1_000_000)
 
-_MASK = "the value"
-"""What stands for data in messages: data may be secret, and is often long."""
-
 _TYPE_NAMES = {
     "string": "text",
     "number": "a number",
@@ -133,7 +130,7 @@ def _check_pattern(schema: JsonObject, pointer: str, findings: Findings) -> bool
 
 def _validator(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(
-        dict(schema), pattern_options=_PATTERNS, validate_formats=True, mask=_MASK, offline=True
+        dict(schema), pattern_options=_PATTERNS, validate_formats=True, offline=True
     )
 
 
@@ -174,4 +171,4 @@ def _sentence(kind: str, facts: Mapping[str, Any], error: jsonschema_rs.Validati
         case "required":
             return "is required"
         case _:
-            return error.message
+            return "does not fit the schema"

@@ -162,8 +162,7 @@ def _make_webhook(
 
 
 def _check_auth(auth: WebhookAuthModel, pointer: str, findings: Findings) -> None:
-    secret_is_wrong = findings.has("bad-secret", join_pointer(pointer, "secret"))
-    if auth.type != "none" and auth.secret is None and not secret_is_wrong:
+    if auth.type != "none" and auth.secret is None:
         hint = 'add secret: "{{secrets.NAME}}"'
         findings.add("missing-key", pointer, f"`secret` is missing, which {auth.type} needs", hint)
     if auth.type == "none" and auth.secret is not None:

@@ -227,6 +227,12 @@ status: {anything: 1}
     }
 
 
+def test_the_state_of_a_resource_is_pointed_at_under_its_spec() -> None:
+    head = "apiVersion: flume.dev/v1\nkind: Pipeline\nmetadata: {name: p}\n"
+    text = head + "spec:\n  state: on\n  nodes: [{id: a, type: x}]\n"
+    assert only(text) == ("bad-value", "/spec/state", 5, 10)
+
+
 def test_problems_of_a_resource_point_into_it() -> None:
     head = "apiVersion: flume.dev/v1\nkind: Pipeline\nmetadata: {name: p, colour: x}\n"
     text = head + "spec:\n  nods: []\n  nodes:\n    - {id: a, type: 1}\nedges: []\n"

@@ -13,6 +13,10 @@ def test_nodes_that_are_ready_together_keep_the_order_of_the_document() -> None:
     assert topological_order(["d", "c", "b", "a"], [("a", "b"), ("d", "b")]) == ("d", "c", "a", "b")
 
 
+def test_a_node_that_becomes_ready_goes_before_those_that_stand_behind_it() -> None:
+    assert topological_order(["a", "b", "c", "d"], [("a", "b")]) == ("a", "b", "c", "d")
+
+
 def test_edges_that_are_doubled_or_lead_nowhere_change_nothing() -> None:
     assert topological_order(["b", "a"], [("a", "b"), ("a", "b"), ("a", "zz"), ("zz", "a")]) == ("a", "b")
 

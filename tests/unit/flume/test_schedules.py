@@ -12,6 +12,7 @@ from flume.schedules import ALIASES, check_schedule, check_timezone, has_seconds
         "15,45 8-18 1-7 jan,MAR 1",
         "0 0 L * *",
         "30 0 9 * * *",
+        "59 59 23 * * *",
         "*/10 * * * * *",
         "0 0 29 2 *",
         *ALIASES,

@@ -117,6 +117,13 @@ def test_json_keeps_its_own_rules_and_positions() -> None:
     assert source.key_position("/c") == Position(3, 2)
 
 
+def test_positions_in_json_do_not_depend_on_line_ends() -> None:
+    for end in ("\n", "\r\n", "\r"):
+        source = read_source(end.join(["{", '"a": [', "", '  "x"],', '"b": 1}']), format="json")
+        assert source.position("/a/0") == Position(4, 3)
+        assert source.key_position("/b") == Position(5, 1)
+
+
 def test_json_that_is_called_yaml_is_read_as_well() -> None:
     assert read_source('{\n\t"a": 1}', format="yaml").value == {"a": 1}
 

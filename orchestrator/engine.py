@@ -189,7 +189,9 @@ class Engine:
             if not self._watches[run_id]:
                 del self._watches[run_id]
 
-    async def cancel(self, run_id: RunId, *, live_owners: tuple[str, ...] = ()) -> bool:
+    async def cancel(
+        self, run_id: RunId, *, live_owners: tuple[str, ...] = (), reason: str = "cancelled on request"
+    ) -> bool:
         """Ask a run to stop. False if it can't be had here: another replica owns it, or it has ended."""
         active = self._active.get(run_id)
         if active is None:
@@ -199,7 +201,7 @@ class Engine:
             active = await self.take_up(run_id)
         if active is None:
             return False
-        self.deliver(active, CancelRequested(self._clock()))
+        self.deliver(active, CancelRequested(self._clock(), reason))
         return True
 
     async def take_up(self, run_id: RunId) -> ActiveRun | None:

@@ -189,7 +189,7 @@ class Runs:
         run = stored.run
         if run.status.is_ended:
             return False
-        if await self._engine.cancel(run.id, live_owners=live_owners):
+        if await self._engine.cancel(run.id, live_owners=live_owners, reason=reason):
             return True
         entry = InboxEntry(
             id=self._ids(),

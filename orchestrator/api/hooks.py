@@ -6,6 +6,7 @@ sandboxed. Whoever may not call learns only that the hook exists.
 
 import asyncio
 from collections.abc import Mapping
+from inspect import isawaitable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -14,7 +15,7 @@ from starlette.datastructures import QueryParams
 from eventing.hook_responses import FORCED_HEADERS
 from eventing.signatures import authorize
 from eventing.webhooks import HookRequest, trigger_data
-from flume.errors import NotFoundError
+from flume.errors import FlumeError, NotFoundError
 from flume.pipeline import PipelineStatus, WebhookAuth, WebhookTrigger
 from orchestrator.api.answers import problem_response
 from orchestrator.api.context import TheOrchestrator
@@ -43,7 +44,10 @@ async def call_hook(namespace: str, path: str, request: Request, orchestrator: T
 
     What the body may be, who may call, and whether the answer waits for the run, says the trigger in the pipeline.
     """
-    response = await _answer(orchestrator, namespace, path, request)
+    try:
+        response = await _answer(orchestrator, namespace, path, request)
+    except FlumeError as error:
+        response = await _told(request, error)
     for name, value in FORCED_HEADERS:
         response.headers[name] = value
     return response
@@ -129,6 +133,17 @@ async def _find(
                 return record, trigger
             break
     raise _no_hook(namespace, path)
+
+
+async def _told(request: Request, error: FlumeError) -> Response:
+    """The error in the app's own words, so that hooks tell it like the rest of the API."""
+    handlers = request.app.exception_handlers
+    handler = next((handlers[kind] for kind in type(error).__mro__ if kind in handlers), None)
+    if handler is None:
+        raise error
+    response = handler(request, error)
+    told: Response = await response if isawaitable(response) else response
+    return told
 
 
 def _no_hook(namespace: str, path: str) -> NotFoundError:

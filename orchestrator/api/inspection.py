@@ -9,13 +9,14 @@ import orjson
 
 from flume.errors import ExpressionError, NotFoundError
 from flume.expressions import SecretNames, mask_markers
-from flume.ids import ROOT, Instance, NodeId, ScopePath, split_instance, split_scope
+from flume.ids import ROOT, Instance, NodeId, ScopePath, instance_in, split_instance, split_scope
 from flume.plan import Plan, PlanNode
+from flume.values import JsonObject
 from orchestrator.api.loading import MAX_LOADED_BYTES
 from orchestrator.names import Names
 from orchestrator.preparation import render_values
 from orchestrator.service import Orchestrator
-from orchestrator.state import NodeState, PayloadRef, Run, Scope
+from orchestrator.state import Inline, NodeState, PayloadRef, Run, Scope
 from orchestrator.store import RunStore
 from orchestrator.values import NotLoadedError, RunValues
 
@@ -102,17 +103,41 @@ async def given_to(orchestrator: Orchestrator, plan: Plan | None, place: Place) 
     work, ready_at = node.work, state.ready_at
     nonce = orchestrator.ids()
     values = RunValues(orchestrator.store)
-    names = Names(plan, run, values, SecretNames(orchestrator.options.secret_names, nonce))
-    instance = Instance(f"{place.path}.{node.id}" if place.path else node.id)
+    secrets = SecretNames(orchestrator.options.secret_names, nonce)
+
+    def render() -> tuple[JsonObject, JsonObject]:
+        names = Names(plan, _with_loop_values(plan, run, values, secrets, place.path), values, secrets)
+        return render_values(work, names.of_node(node, instance_in(place.path, node.id), ready_at, work.roots))
+
     try:
-        config, inputs = await _loaded(
-            values, lambda: render_values(work, names.of_node(node, instance, ready_at, work.roots))
-        )
+        config, inputs = await _loaded(values, render)
     except ExpressionError as error:
         return Given(error=str(error))
     except _TooLargeError as error:
         return Given(error=str(error))
     return Given(_shown(mask_markers(config, nonce)), _shown(mask_markers(inputs, nonce)))
+
+
+def _with_loop_values(plan: Plan, run: Run, values: RunValues, secrets: SecretNames, path: ScopePath) -> Run:
+    """The run with the items of the loops around ``path``: a loop that has ended does not keep what it iterated over."""
+    if path == ROOT:
+        return run
+    loop, _ = split_scope(path)
+    around, loop_id = split_instance(loop)
+    run = _with_loop_values(plan, run, values, secrets, around)
+    node, state = plan.nodes[loop_id], run.scopes[around].nodes.get(loop_id)
+    if node.work is None or state is None or state.loop is None or state.ready_at is None:
+        return run
+    if state.loop.items is not None or state.loop.total is None:
+        return run
+    names = Names(plan, run, values, secrets)
+    _, inputs = render_values(node.work, names.of_node(node, loop, state.ready_at, node.work.roots))
+    items = inputs.get("items")
+    if not isinstance(items, list):
+        return run
+    known = replace(state, loop=replace(state.loop, items=Inline(items, b"")))
+    scope = replace(run.scopes[around], nodes={**run.scopes[around].nodes, loop_id: known})
+    return replace(run, scopes={**run.scopes, around: scope})
 
 
 class _TooLargeError(Exception):

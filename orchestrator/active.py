@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from flume.ids import ROOT, Instance, NodeId, RunId, ScopePath
+from flume.ids import ROOT, Instance, Millis, NodeId, RunId, ScopePath
 from flume.plan import Plan
 from orchestrator.events import Command, DecideLoopStep, Event, StartAttempt
 from orchestrator.state import NodeState, Run, Scope
@@ -39,6 +39,7 @@ class ActiveRun:
     granted: list[Command] = field(default_factory=list)
     logs: list[LogLine] = field(default_factory=list)
     log_counts: dict[AttemptId, int] = field(default_factory=dict)
+    dropped_at: dict[AttemptId, Millis] = field(default_factory=dict)
     payloads: list[Payload] = field(default_factory=list)
     inbox: list[str] = field(default_factory=list)
     tasks: dict[AttemptId, asyncio.Task[None]] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class ActiveRun:
 
     def has_changed(self) -> bool:
         """Whether there is anything to commit."""
-        return self.run is not self.committed or self.rev == 0 or bool(self.logs or self.inbox)
+        return self.run is not self.committed or self.rev == 0 or bool(self.logs or self.dropped_at or self.inbox)
 
     def changed_nodes(self) -> Mapping[NodeId, NodeState]:
         """The root's nodes that differ from what is stored."""
@@ -78,17 +79,22 @@ class ActiveRun:
 
     def take_logs(self) -> tuple[LogLine, ...]:
         """The lines that go with the next commit; they are not kept here any longer."""
-        lines, self.logs = tuple(self.logs), []
+        lines, self.logs = (*self.logs, *self._notes_of_dropped_lines()), []
         return lines
 
-    def next_log_sequence(self, attempt: AttemptId) -> int | None:
-        """The number of the attempt's next line, or None once it has written more than `MAX_LOG_LINES`."""
+    def next_log_sequence(self, attempt: AttemptId, at: Millis) -> int | None:
+        """The number of the attempt's next line, or None once it has written `MAX_LOG_LINES`: the line is then counted alone."""
         count = self.log_counts.get(attempt, 0)
         self.log_counts[attempt] = count + 1
-        return count if count < MAX_LOG_LINES else None
+        if count < MAX_LOG_LINES:
+            return count
+        self.dropped_at[attempt] = at
+        return None
 
-    def dropped_logs(self) -> Iterator[tuple[AttemptId, int]]:
-        """Attempts that wrote too much, and how many of their lines were dropped."""
-        for attempt, count in self.log_counts.items():
-            if count > MAX_LOG_LINES:
-                yield attempt, count - MAX_LOG_LINES
+    def _notes_of_dropped_lines(self) -> Iterator[LogLine]:
+        """A last line for each attempt that wrote too much since the last commit; written again it replaces itself."""
+        for (instance, attempt), at in self.dropped_at.items():
+            dropped = self.log_counts[instance, attempt] - MAX_LOG_LINES
+            message = f"{dropped:,} further lines were dropped; the limit is {MAX_LOG_LINES:,} per attempt"
+            yield LogLine(instance, attempt, MAX_LOG_LINES, at, "warning", message)
+        self.dropped_at.clear()

@@ -217,7 +217,7 @@ class Effects:
     def write_log(self, active: ActiveRun, invocation: Invocation, record: LogRecord) -> None:
         """Add a line to the run's log; it goes with the run's next commit."""
         attempt: AttemptId = (invocation.instance, invocation.attempt)
-        sequence = active.next_log_sequence(attempt)
+        sequence = active.next_log_sequence(attempt, record.at)
         if sequence is None or active.is_gone:
             return
         active.logs.append(

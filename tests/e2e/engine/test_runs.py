@@ -145,3 +145,28 @@ async def test_a_secret_reaches_the_node_and_nothing_that_is_stored(open_world, 
         run = await world.run("  - {id: a, type: leak, inputs: {token: 'Bearer {{ secrets.KEY }}'}}")
         assert await world.output(run) == {"length": 18, "token": "Bearer •••"}
     assert b"open-sesame" not in b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
+
+
+async def test_lines_beyond_the_limit_are_dropped_and_counted(open_world, tmp_path):
+    (tmp_path / "chatty.py").write_text(
+        "from flume.nodes import Node, NodeInput, registry\n"
+        "class Chatty(Node):\n"
+        '    """Writes too much."""\n'
+        '    name = "chatty"\n'
+        "    class Input(NodeInput):\n"
+        "        lines: int\n"
+        "    async def execute(self, input):\n"
+        "        for number in range(input.lines):\n"
+        "            self.context.log('line')\n"
+        "registry.register(Chatty)\n"
+    )
+    async with open_world(None, node_paths=[tmp_path / "chatty.py"]) as world:
+        run = await world.run("  - {id: a, type: chatty, inputs: {lines: 10050}}")
+        cursor, lines = None, []
+        while page := await world.store.read_logs(run.id, after=cursor, limit=5000):
+            if not page.items:
+                break
+            lines += page.items
+            cursor = page.cursor
+    assert len(lines) == 10_001
+    assert lines[-1].message == "50 further lines were dropped; the limit is 10,000 per attempt"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from flume.errors import FlumeError
+from flume.problems import join_pointer
 
 JsonValue: TypeAlias = Any
 """None, bool, int, float, str, or a list or a dict with str keys of the same. Treated as read-only once it is in a run."""
@@ -57,7 +58,7 @@ def _check(value: object, pointer: str, depth: int) -> None:
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             _check_key(key, pointer)
-            _check(inner, f"{pointer}/{key}", depth + 1)
+            _check(inner, join_pointer(pointer, key), depth + 1)
     elif isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, str)):
         for index, inner in enumerate(value):
             _check(inner, f"{pointer}/{index}", depth + 1)

@@ -60,8 +60,8 @@ AfterInQuery = Annotated[str | None, Query(description="Goes on behind this even
 
 _EVENT_ID = re.compile(r"(\d{1,15})\.(\d{1,9})", re.ASCII)
 
-_LAST_OF_REV = 10**9
-"""Stands behind all nodes of a revision: the place of the run itself."""
+_LAST_OF_REV = 10_000
+"""The place of the run itself, behind all nodes of a revision; a pipeline has no more than 2,000."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,9 +7,9 @@ import orjson
 import pytest
 import uvicorn
 
-from orchestrator.api.run_models import RunRecord
-from orchestrator.api.streams import START, namespace_events, read_event_id, run_events
-from orchestrator.bus import run_topic
+from orchestrator.api.run_models import NodeRecord, RunHeadRecord, RunRecord
+from orchestrator.api.streams import START, EventId, namespace_events, read_event_id, run_events
+from orchestrator.bus import MAX_QUEUED, Progress, run_topic
 
 STEPS = """
 nodes:

@@ -1,15 +1,23 @@
-"""What every route works with: the orchestrator, and who is calling."""
+"""What every route works with: the orchestrator, and who is calling.
+
+Dependencies are coroutines even where they wait for nothing: FastAPI sends plain functions to a thread, which costs
+more than the whole call.
+"""
 
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, HTTPException, Query, Request
 
 from flume.errors import NotFoundError
 from flume.values import JsonObject
 from orchestrator.service import Orchestrator
 from orchestrator.store import AuditEntry
+
+
+ANONYMOUS = "anonymous"
+"""Who acts, in the audit log, where nobody has to say who they are."""
 
 
 class Role(IntEnum):
@@ -30,24 +38,25 @@ class Caller:
     origin: str
 
 
-def current_orchestrator(request: Request) -> Orchestrator:
+async def current_orchestrator(request: Request) -> Orchestrator:
     """The orchestrator that the app was made for."""
     orchestrator: Orchestrator = request.app.state.orchestrator
     return orchestrator
 
 
-def current_caller(request: Request) -> Caller:
+async def current_caller(request: Request) -> Caller:
     """The caller, as the access check found it."""
     caller: Caller = request.state.caller
     return caller
 
 
-def current_namespace(
+async def current_namespace(
     request: Request,
     namespace: Annotated[str, Query(description="The tenant.", min_length=1, max_length=63)] = "default",
 ) -> str:
     """The namespace that the call is about. Raises `NotFoundError` for one that the caller has no right to."""
-    allowed = current_caller(request).namespaces
+    caller: Caller = request.state.caller
+    allowed = caller.namespaces
     if allowed is not None and namespace not in allowed:
         raise NotFoundError("namespace", namespace, "or this token is bound to others")
     return namespace
@@ -68,7 +77,7 @@ async def record_audit(
             id=orchestrator.ids(),
             at=orchestrator.clock(),
             namespace=namespace,
-            actor=caller.name,
+            actor=caller.name or ANONYMOUS,
             origin=caller.origin,
             action=action,
             target=target,
@@ -76,6 +85,14 @@ async def record_audit(
             after=after,
         )
     )
+
+
+async def administrator(request: Request) -> Caller:
+    """The caller, who must be an administrator."""
+    caller: Caller = request.state.caller
+    if caller.role < Role.ADMIN:
+        raise HTTPException(403, "this call is for tokens of role admin")
+    return caller
 
 
 TheOrchestrator = Annotated[Orchestrator, Depends(current_orchestrator)]

@@ -15,7 +15,6 @@ from flume.values import JsonObject
 from orchestrator.service import Orchestrator
 from orchestrator.store import AuditEntry
 
-
 ANONYMOUS = "anonymous"
 """Who acts, in the audit log, where nobody has to say who they are."""
 

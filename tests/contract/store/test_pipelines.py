@@ -1,0 +1,178 @@
+from dataclasses import replace
+
+import pytest
+
+from flume.errors import RequestError
+from flume.ids import PipelineId
+from flume.pipeline import PipelineStatus
+from orchestrator.state import RunStatus
+from orchestrator.store import PipelineFilter
+
+
+def numbered(number):
+    return PipelineId(f"{number:024x}")
+
+
+async def names(store, wanted, limit=100):
+    """``namespace/name`` of all pipelines of a list, page by page."""
+    found, cursor = [], None
+    while True:
+        page = await store.list_pipelines(wanted, limit=limit, cursor=cursor)
+        found += [f"{item.namespace}/{item.name}" for item in page.items]
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+async def test_a_pipeline_comes_back_as_it_was_made(store, build):
+    record = build.pipeline(
+        description="Every night",
+        labels={"team": "data"},
+        status=PipelineStatus.PAUSED,
+        triggers=({"id": "nightly", "type": "cron"},),
+        managed_by="cluster",
+        draft="name: dem",
+        disabled_triggers=("nightly",),
+    )
+    assert await store.create_pipeline(record, build.version())
+    assert await store.read_pipeline("default", "demo") == record
+    assert await store.pipeline_by_id(record.id) == record
+    assert await store.read_version(record.id, 1) == build.version()
+
+
+async def test_a_draft_has_no_version(store, build):
+    draft = build.pipeline(version=0, status=PipelineStatus.DRAFT, draft="name:")
+    assert await store.create_pipeline(draft, None)
+    assert await store.read_pipeline("default", "demo") == draft
+    assert await store.read_version(draft.id, 0) is None
+
+
+async def test_a_name_is_taken_once_per_namespace(store, build):
+    assert await store.create_pipeline(build.pipeline(), build.version())
+    other = build.pipeline(id=numbered(2), description="other")
+    assert not await store.create_pipeline(other, build.version(pipeline_id=numbered(2)))
+    assert await store.read_version(numbered(2), 1) is None
+    assert await store.create_pipeline(replace(other, namespace="blue"), None)
+    assert (await store.read_pipeline("default", "demo")).id == build.pipeline_id
+    assert (await store.read_pipeline("blue", "demo")).id == numbered(2)
+
+
+async def test_a_pipeline_that_does_not_exist_is_none(store, build):
+    await store.create_pipeline(build.pipeline(), None)
+    assert await store.read_pipeline("blue", "demo") is None
+    assert await store.read_pipeline("default", "other") is None
+    assert await store.pipeline_by_id(numbered(9)) is None
+
+
+async def test_a_pipeline_is_replaced_at_the_expected_revision(store, build):
+    await store.create_pipeline(build.pipeline(), build.version())
+    after = build.pipeline(description="new", version=2, rev=2)
+    assert await store.replace_pipeline(after, build.version(2), expected_rev=1)
+    assert await store.read_pipeline("default", "demo") == after
+    assert (await store.read_version(build.pipeline_id, 2)).hash == "hash-2"
+    assert (await store.read_version(build.pipeline_id, 1)).hash == "hash-1"
+
+
+async def test_a_pipeline_may_change_without_a_new_version(store, build):
+    await store.create_pipeline(build.pipeline(), build.version())
+    assert await store.replace_pipeline(build.pipeline(status=PipelineStatus.PAUSED, rev=2), None, expected_rev=1)
+    assert (await store.read_pipeline("default", "demo")).status is PipelineStatus.PAUSED
+
+
+async def test_a_pipeline_at_another_revision_or_gone_is_not_replaced(store, build):
+    await store.create_pipeline(build.pipeline(), build.version())
+    late = build.pipeline(description="late", version=2, rev=4)
+    assert not await store.replace_pipeline(late, build.version(2), expected_rev=3)
+    gone = build.pipeline(name="gone", id=numbered(2), rev=2)
+    assert not await store.replace_pipeline(gone, build.version(pipeline_id=numbered(2)), expected_rev=1)
+    assert await store.read_pipeline("default", "demo") == build.pipeline()
+    assert await store.read_version(build.pipeline_id, 2) is None
+    assert await store.read_version(numbered(2), 1) is None
+
+
+async def test_pipelines_are_listed_by_name_and_by_namespace_where_none_is_named(store, build):
+    for number, (namespace, name) in enumerate((("b", "x"), ("a", "z"), ("b", "a"), ("a", "y"), ("c", "m"))):
+        await store.create_pipeline(build.pipeline(name, id=numbered(number), namespace=namespace), None)
+    for limit in (1, 2, 5):
+        assert await names(store, PipelineFilter(None), limit) == ["a/y", "a/z", "b/a", "b/x", "c/m"]
+        assert await names(store, PipelineFilter("b"), limit) == ["b/a", "b/x"]
+    assert await names(store, PipelineFilter("d")) == []
+
+
+async def test_filters_narrow_a_list_of_pipelines(store, build):
+    records = [
+        build.pipeline("etl", id=numbered(1), labels={"team": "data", "tier": "1"}),
+        build.pipeline("report", id=numbered(2), description="Nightly ETL summary", labels={"team": "sales"}),
+        build.pipeline("draft", id=numbered(3), status=PipelineStatus.DRAFT, labels={"data": "team"}),
+    ]
+    for record in records:
+        await store.create_pipeline(record, None)
+    assert await names(store, PipelineFilter("default", text="etl"), limit=1) == ["default/etl", "default/report"]
+    assert await names(store, PipelineFilter("default", text="%")) == []
+    assert await names(store, PipelineFilter("default", label=("team", "data"))) == ["default/etl"]
+    assert await names(store, PipelineFilter("default", label=("team", "nobody"))) == []
+    assert await names(store, PipelineFilter("default", status=PipelineStatus.DRAFT)) == ["default/draft"]
+
+
+async def test_a_cursor_of_another_kind_is_refused(store, build):
+    with pytest.raises(RequestError, match="cursor"):
+        await store.list_pipelines(PipelineFilter(None), limit=1, cursor="WzFd")
+    with pytest.raises(RequestError, match="cursor"):
+        await store.list_versions(build.pipeline_id, limit=1, cursor="x")
+
+
+async def test_versions_are_listed_the_newest_first(store, build):
+    await store.create_pipeline(build.pipeline(), build.version())
+    for number in (2, 3, 4):
+        await store.replace_pipeline(
+            build.pipeline(version=number, rev=number), build.version(number), expected_rev=number - 1
+        )
+    first = await store.list_versions(build.pipeline_id, limit=3)
+    rest = await store.list_versions(build.pipeline_id, limit=3, cursor=first.cursor)
+    assert [version.version for version in first.items + rest.items] == [4, 3, 2, 1]
+    assert rest.cursor is None
+
+
+async def test_deleting_a_pipeline_takes_its_schedules_and_unused_versions(store, build, keep):
+    await store.create_pipeline(build.pipeline(), build.version())
+    await store.replace_pipeline(build.pipeline(version=2, rev=2), build.version(2), expected_rev=1)
+    await store.save_schedule(build.schedule(), expected_rev=0)
+    await keep(build.run(1, version=1))
+    assert await store.delete_pipeline("default", "demo", expected_rev=2)
+    assert await store.read_pipeline("default", "demo") is None
+    assert await store.list_schedules() == []
+    assert await store.read_version(build.pipeline_id, 2) is None
+    assert await store.read_version(build.pipeline_id, 1) == build.version()
+    assert (await store.load_run(build.run_id(1))).rev == 1
+
+
+async def test_a_pipeline_at_another_revision_is_not_deleted(store, build):
+    await store.create_pipeline(build.pipeline(), build.version())
+    assert not await store.delete_pipeline("default", "demo", expected_rev=2)
+    assert not await store.delete_pipeline("blue", "demo", expected_rev=1)
+    assert await store.read_pipeline("default", "demo") == build.pipeline()
+
+
+async def test_the_version_of_a_deleted_pipeline_goes_with_its_last_run(store, build, keep):
+    await store.create_pipeline(build.pipeline(), build.version())
+    for number, expires_at in ((1, 10), (2, 20)):
+        await keep(build.run(number, RunStatus.COMPLETED, completed_at=1), expires_at=expires_at)
+    await store.delete_pipeline("default", "demo", expected_rev=1)
+    await store.delete_expired(10, limit=5)
+    assert await store.read_version(build.pipeline_id, 1) == build.version()
+    await store.delete_expired(20, limit=5)
+    assert await store.read_version(build.pipeline_id, 1) is None
+
+
+async def test_the_versions_of_a_pipeline_stay_when_its_runs_go(store, build, keep):
+    await store.create_pipeline(build.pipeline(), build.version())
+    await keep(build.run(1, RunStatus.COMPLETED, completed_at=1), expires_at=10)
+    await store.delete_expired(10, limit=5)
+    assert await store.read_version(build.pipeline_id, 1) == build.version()
+
+
+async def test_a_name_can_be_used_again_after_its_pipeline_was_deleted(store, build):
+    await store.create_pipeline(build.pipeline(), None)
+    await store.delete_pipeline("default", "demo", expected_rev=1)
+    assert await store.create_pipeline(build.pipeline(id=numbered(2)), None)
+    assert (await store.read_pipeline("default", "demo")).id == numbered(2)

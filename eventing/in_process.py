@@ -6,15 +6,16 @@ fails, and the function goes on until it looks at ``context.cancelled`` or retur
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutinefunction
 from types import TracebackType
 from typing import Any
 
 from eventing.invocations import Answer, Failed, Invocation, LogRecord, Reports
-from flume.errors import NodeError
+from flume.errors import FlumeError, NodeError
 from flume.expressions import conceal, reveal
 from flume.ids import Millis
 from flume.nodes.context import LogLevel, NodeContext, Secrets
@@ -22,12 +23,16 @@ from flume.nodes.invocation import Prepared, as_json, failure, prepare, settle
 from flume.nodes.node import Node, NodeSettings
 from flume.nodes.outcomes import Iterate, Result, Sleep
 from flume.nodes.shared import SharedSetups
+from flume.nodes.types import NodeType
 from flume.values import BadValueError, JsonValue, check_value
 
 logger = logging.getLogger(__name__)
 
 THREADS = 32
 """Plain functions that may block at the same time; further ones queue."""
+
+_UNANSWERED = frozenset({"timeout", "connection"})
+"""Failures after which nobody knows whether the work was done: its repetition carries the same key."""
 
 MAX_LOG_MESSAGE = 8 * 1024
 MAX_LOG_FIELDS = 32
@@ -53,6 +58,7 @@ class InProcessExecutor:
         self._clock = clock
         self._setups = SharedSetups(settings)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="node")
+        self._free_threads = asyncio.Semaphore(threads)
         self._suspending: set[type] = set()
 
     async def __aenter__(self) -> "InProcessExecutor":
@@ -67,19 +73,28 @@ class InProcessExecutor:
     async def execute(self, invocation: Invocation, reports: Reports) -> Answer:
         """See `Executor.execute`."""
         flag = _CancelFlag()
+        async with self._thread_for(invocation.node_type) as thread:
+            return await self._execute(invocation, reports, flag, thread)
+
+    async def _execute(
+        self, invocation: Invocation, reports: Reports, flag: "_CancelFlag", thread: "_Thread | None"
+    ) -> Answer:
         timeout = invocation.timeout.total_seconds()
         scope = asyncio.timeout(timeout)
         try:
             async with scope:
                 shared = await self._setups.of(invocation.node_type)
                 prepared = self._prepare(invocation, reports, shared, flag)
-                returned = await self._call(prepared)
+                if thread is None:
+                    returned = await prepared.node.execute(prepared.input)
+                else:
+                    returned = await thread.call(prepared)
             return self._settle(invocation, returned)
         except asyncio.CancelledError:
             flag.is_set = True
             raise
-        # The edge of a node call: whatever a node raises is how it failed.
-        except Exception as error:
+        # The edge of a node call: whatever a node raises is how it failed, `exit()` included.
+        except (Exception, SystemExit) as error:
             flag.is_set = True
             if scope.expired():
                 return Failed("timeout", f"no answer within {timeout:g} s", retryable=True, answered=False)
@@ -90,8 +105,10 @@ class InProcessExecutor:
         node_class = invocation.node_type.implementation
         if node_class is None or node_class in self._suspending or _has_setup(node_class):
             return None
+        is_async = False
         try:
             prepared = self._prepare(invocation, reports, None, _CancelFlag())
+            is_async = prepared.is_async
             returned: Any = prepared.node.execute(prepared.input)
             if isawaitable(returned):
                 finished, returned = _run_to_first_wait(returned)
@@ -101,7 +118,10 @@ class InProcessExecutor:
                     return None
             return self._settle(invocation, returned)
         # The edge of a node call, as above.
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if is_async and not isinstance(error, FlumeError):
+                # It may have missed being a task, as `asyncio.timeout` does. Should it fail as one too, that is its answer.
+                return None
             return self._fail(invocation, error)
 
     def _prepare(self, invocation: Invocation, reports: Reports, shared: object, flag: "_CancelFlag") -> Prepared:
@@ -126,11 +146,22 @@ class InProcessExecutor:
         )
         return prepare(invocation.node_type, config, inputs, context=context, shared=shared)
 
-    async def _call(self, prepared: Prepared) -> object:
-        if prepared.is_async:
-            return await prepared.node.execute(prepared.input)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, prepared.node.execute, prepared.input)
+    @asynccontextmanager
+    async def _thread_for(self, node_type: NodeType) -> AsyncIterator["_Thread | None"]:
+        """A thread for a type whose ``execute`` is a plain function, None for others.
+
+        Waiting for it does not count as the attempt's time. A function whose time was up keeps its thread until it returns.
+        """
+        node_class = node_type.implementation
+        if node_class is None or iscoroutinefunction(node_class.execute):
+            yield None
+            return
+        await self._free_threads.acquire()
+        thread = _Thread(self._threads, self._free_threads.release)
+        try:
+            yield thread
+        finally:
+            thread.leave()
 
     def _settle(self, invocation: Invocation, returned: object) -> Answer:
         outcome = settle(invocation.node_type, dict(invocation.config), returned)
@@ -144,7 +175,9 @@ class InProcessExecutor:
             case Iterate():
                 return Iterate(self._mask(outcome.items), outcome.times)
 
-    def _fail(self, invocation: Invocation, error: Exception) -> Failed:
+    def _fail(self, invocation: Invocation, error: Exception | SystemExit) -> Failed:
+        if isinstance(error, SystemExit):
+            error = RuntimeError(f"the node tried to end the process, with {error.code!r}")
         failed = failure(invocation.node_type, error)
         if not isinstance(error, NodeError):
             # The text of a foreign exception may hold data, so it goes to the run alone.
@@ -154,6 +187,7 @@ class InProcessExecutor:
             self._mask(_without_surrogates(str(failed))),
             retryable=bool(failed.retryable),
             retry_after=failed.retry_after,
+            answered=failed.code not in _UNANSWERED,
         )
 
     def _mask(self, value: JsonValue) -> Any:
@@ -167,6 +201,36 @@ class _CancelFlag:
 
     def __init__(self) -> None:
         self.is_set = False
+
+
+class _Thread:
+    """A place in the thread pool, for one call; ``release`` is called once, when nothing uses it any more."""
+
+    def __init__(self, pool: ThreadPoolExecutor, release: Callable[[], None]) -> None:
+        self._pool = pool
+        self._release = release
+        self._is_used = False
+
+    async def call(self, prepared: Prepared) -> object:
+        """Run a node's function."""
+        loop = asyncio.get_running_loop()
+        self._is_used = True
+        work = self._pool.submit(_call_plainly, prepared)
+        work.add_done_callback(lambda _: None if loop.is_closed() else loop.call_soon_threadsafe(self._release))
+        return await asyncio.wrap_future(work)
+
+    def leave(self) -> None:
+        """Give the place back if nothing was called."""
+        if not self._is_used:
+            self._release()
+
+
+def _call_plainly(prepared: Prepared) -> object:
+    try:
+        return prepared.node.execute(prepared.input)
+    except StopIteration as error:
+        # A future can't hold it: whoever waits would wait for ever.
+        raise RuntimeError("the node raised StopIteration") from error
 
 
 class _LogSink:

@@ -1,17 +1,30 @@
-"""Runs a node in a test, without an engine: validation, the call and the checks of its output are those of a real run."""
+"""Runs nodes and pipelines in tests.
+
+`run_node` needs no engine: validation, the call and the checks of its output are those of a real run. `run_pipeline` runs
+a whole document on a store that is gone afterwards.
+"""
 
 import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from flume.ids import Instance, NodeId, RunId
+from flume.ids import Instance, Millis, NodeId, RunId
 from flume.nodes.context import NodeContext
 from flume.nodes.describe import describe
 from flume.nodes.invocation import failure, prepare, settle
 from flume.nodes.node import Node, NodeSettings
 from flume.nodes.outcomes import Outcome, Result
 from flume.nodes.shared import SharedSetups
-from flume.values import JsonObject
+from flume.values import JsonObject, JsonValue
+
+if TYPE_CHECKING:
+    from orchestrator.service import Orchestrator
+    from orchestrator.state import Failure, Run
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """The recorded moment of a test's attempt unless the test gives another."""
@@ -78,3 +91,126 @@ def context_of_test(**overrides: Any) -> NodeContext:
         "clock": lambda: NOW,
     }
     return NodeContext(**{**fields, **overrides})
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Why a run or a node failed. ``node`` is the instance to blame, such as ``each[3].fetch``."""
+
+    code: str
+    message: str
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What became of a node of the top level. ``port`` is the one by which it left."""
+
+    status: str
+    output: JsonValue
+    error: RunError | None
+    attempts: int
+    port: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What became of a run. ``status`` is ``completed``, ``failed`` or ``cancelled``; ``nodes`` are those that were reached.
+
+    ``logs`` are the lines that nodes wrote, as ``(node, level, message)``.
+    """
+
+    status: str
+    output: JsonValue
+    error: RunError | None
+    nodes: Mapping[str, NodeResult]
+    logs: Sequence[tuple[str, str, str]] = field(default_factory=tuple)
+
+
+async def run_pipeline(
+    document: str | Path,
+    *,
+    data: JsonValue = None,
+    pins: Mapping[str, JsonValue] | None = None,
+    until: str | None = None,
+    nodes: Sequence[Path] = (),
+    secrets: Mapping[str, str] | None = None,
+) -> RunResult:
+    """Run a document, given as text or as a file's path, to its end.
+
+    ``pins`` are outputs given for nodes, which are not run then; ``until`` is the last node to run; ``nodes`` are files and
+    folders with custom nodes. Delays and retries take the time that they take. Raises `DefinitionError` for an invalid
+    document, `RequestError` for data, pins or nodes that don't fit, and `ImportError` for a node file that can't be loaded.
+    """
+    # Here, because a test of nodes alone needs none of the engine.
+    from orchestrator.runs import TestRun
+
+    text = await asyncio.to_thread(document.read_text) if isinstance(document, Path) else document
+    given = {NodeId(node): output for node, output in (pins or {}).items()}
+    test = TestRun(text, data, given, None if until is None else NodeId(until))
+    async with _test_orchestrator(nodes, secrets or {}) as orchestrator:
+        started = await orchestrator.runs.test("default", test)
+        run = started.run
+        if run is None:
+            raise AssertionError("a run without a start key can't be a repetition")
+        with orchestrator.engine.watch(started.run_id) as watch:
+            if not run.status.is_ended:
+                run = await watch.until(lambda seen: seen.status.is_ended)
+        return await _result_of(orchestrator, run)
+
+
+@asynccontextmanager
+async def _test_orchestrator(nodes: Sequence[Path], secrets: Mapping[str, str]) -> AsyncIterator["Orchestrator"]:
+    from eventing.in_process import InProcessExecutor
+    from flume.nodes.discovery import load_path
+    from flume.nodes.registry import Registry, installed_node_types
+    from flume.pipeline import Lane
+    from orchestrator.bus import MemoryBus
+    from orchestrator.service import Options, running_orchestrator
+    from orchestrator.stores.sqlite.store import SqliteStore
+
+    registry = Registry(installed_node_types)
+    for path in nodes:
+        for failed in load_path(registry, path).failures:
+            raise ImportError(f"{failed.source}: {failed.reason}")
+    async with (
+        SqliteStore.temporary() as store,
+        InProcessExecutor(NodeSettings(), secrets) as executor,
+        running_orchestrator(
+            store=store,
+            bus=MemoryBus(),
+            registry=registry,
+            executors=dict.fromkeys(Lane, executor),
+            options=Options(secret_names=tuple(secrets), grace_s=0, fires_schedules=False),
+            clock=lambda: Millis(time.time_ns() // 1_000_000),
+        ) as orchestrator,
+    ):
+        yield orchestrator
+
+
+async def _result_of(orchestrator: "Orchestrator", run: "Run") -> RunResult:
+    from orchestrator.values import RunValues
+
+    values = RunValues(orchestrator.store)
+    results: dict[str, NodeResult] = {
+        node_id: NodeResult(
+            status=state.status.value,
+            output=None if state.output is None else await values.load_stored(state.output),
+            error=_error_of(state.error),
+            attempts=state.attempt,
+            port=state.port,
+        )
+        for node_id, state in run.root.nodes.items()
+    }
+    lines = (await orchestrator.store.read_logs(run.id, limit=5000)).items
+    return RunResult(
+        status=run.status.value,
+        output=await values.load_output(run.root.output),
+        error=_error_of(run.root.error),
+        nodes=results,
+        logs=tuple((line.instance, line.level, line.message) for line in lines),
+    )
+
+
+def _error_of(failed: "Failure | None") -> RunError | None:
+    return None if failed is None else RunError(failed.code, failed.message, failed.node)

@@ -2,18 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from flume.ids import ROOT, Instance, Millis, NodeId, RunId, ScopePath
+from flume.ids import ROOT, Instance, NodeId, RunId, ScopePath, split_instance
 from flume.plan import Plan
-from orchestrator.events import Command, DecideLoopStep, Event, StartAttempt
-from orchestrator.state import NodeState, Run, Scope
+from orchestrator.events import Command, DecideLoopStep, Event, GatherLoop, StartAttempt
+from orchestrator.state import NodeState, NodeStatus, Run, Scope
 from orchestrator.store import CommitResult, LogLine, Payload
 from orchestrator.values import RunValues
-
-MAX_LOG_LINES = 10_000
-"""Lines that one attempt may write; a last one says how many were dropped."""
 
 AttemptId = tuple[Instance, int]
 
@@ -24,8 +21,8 @@ class ActiveRun:
 
     ``rev`` 0: the run is not stored yet. ``events`` have happened and were not applied. ``at_once`` are commands that
     may be carried out before the next commit, ``held`` those that must wait for it. ``logs``, ``payloads`` and
-    ``inbox`` go with it. ``first`` is told what became of the commit that makes the run, ``on_log`` that there are
-    lines to store.
+    ``inbox`` go with it, and so does ``dropped_lines``: a note for each attempt that wrote too much. ``first`` is told
+    what became of the commit that makes the run, ``on_log`` that there are lines to store.
     """
 
     plan: Plan
@@ -38,8 +35,7 @@ class ActiveRun:
     held: list[Command] = field(default_factory=list)
     granted: list[Command] = field(default_factory=list)
     logs: list[LogLine] = field(default_factory=list)
-    log_counts: dict[AttemptId, int] = field(default_factory=dict)
-    dropped_at: dict[AttemptId, Millis] = field(default_factory=dict)
+    dropped_lines: dict[AttemptId, LogLine] = field(default_factory=dict)
     payloads: list[Payload] = field(default_factory=list)
     inbox: list[str] = field(default_factory=list)
     tasks: dict[AttemptId, asyncio.Task[None]] = field(default_factory=dict)
@@ -60,7 +56,7 @@ class ActiveRun:
 
     def has_changed(self) -> bool:
         """Whether there is anything to commit."""
-        return self.run is not self.committed or self.rev == 0 or bool(self.logs or self.dropped_at or self.inbox)
+        return self.run is not self.committed or self.rev == 0 or bool(self.logs or self.dropped_lines or self.inbox)
 
     def changed_nodes(self) -> Mapping[NodeId, NodeState]:
         """The root's nodes that differ from what is stored."""
@@ -79,22 +75,14 @@ class ActiveRun:
 
     def take_logs(self) -> tuple[LogLine, ...]:
         """The lines that go with the next commit; they are not kept here any longer."""
-        lines, self.logs = (*self.logs, *self._notes_of_dropped_lines()), []
+        lines = (*self.logs, *self.dropped_lines.values())
+        self.logs.clear()
+        self.dropped_lines.clear()
         return lines
 
-    def next_log_sequence(self, attempt: AttemptId, at: Millis) -> int | None:
-        """The number of the attempt's next line, or None once it has written `MAX_LOG_LINES`: the line is then counted alone."""
-        count = self.log_counts.get(attempt, 0)
-        self.log_counts[attempt] = count + 1
-        if count < MAX_LOG_LINES:
-            return count
-        self.dropped_at[attempt] = at
-        return None
-
-    def _notes_of_dropped_lines(self) -> Iterator[LogLine]:
-        """A last line for each attempt that wrote too much since the last commit; written again it replaces itself."""
-        for (instance, attempt), at in self.dropped_at.items():
-            dropped = self.log_counts[instance, attempt] - MAX_LOG_LINES
-            message = f"{dropped:,} further lines were dropped; the limit is {MAX_LOG_LINES:,} per attempt"
-            yield LogLine(instance, attempt, MAX_LOG_LINES, at, "warning", message)
-        self.dropped_at.clear()
+    def awaits(self, command: StartAttempt | DecideLoopStep | GatherLoop) -> bool:
+        """Whether the run, as far as it has come since the command was given, still wants it carried out."""
+        path, node_id = split_instance(command.instance)
+        scope = self.run.scopes.get(path)
+        state = None if scope is None else scope.nodes.get(node_id)
+        return state is not None and state.status is NodeStatus.RUNNING and state.attempt == command.attempt

@@ -9,12 +9,10 @@ import logging
 from collections.abc import Callable
 
 from flume.errors import StoreError, UnavailableError
-from orchestrator.store import Commit, CommitResult, RunStore, Verdict
+from orchestrator.patience import delay_s
+from orchestrator.store import Commit, CommitResult, RunStore
 
 logger = logging.getLogger(__name__)
-
-RETRY_DELAYS_S = (0.05, 0.1, 0.25, 0.5, 1.0)
-"""Waits between tries while the store can't be used; the last one repeats."""
 
 MAX_BATCH = 512
 """Commits in one transaction: enough to make its cost vanish, few enough to keep the others' wait short."""
@@ -71,7 +69,7 @@ class Committer:
             except (StoreError, UnavailableError) as error:
                 self._report(error)
                 batch = self._refuse_new(batch, error)
-                await asyncio.sleep(RETRY_DELAYS_S[min(tries, len(RETRY_DELAYS_S) - 1)])
+                await asyncio.sleep(delay_s(tries))
                 tries += 1
                 continue
             self._recover()
@@ -97,8 +95,3 @@ class Committer:
         if self.failure is not None:
             logger.warning("the store can be written to again")
         self.failure = None
-
-
-def is_won(result: CommitResult | StoreError | UnavailableError) -> bool:
-    """Whether a commit is durable."""
-    return isinstance(result, CommitResult) and result.verdict is Verdict.WON

@@ -4,20 +4,20 @@ Two ways lead through here. A command whose work has no effect outside may be an
 run; every other one becomes a task that starts only after the commit that gave it.
 """
 
-import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
-from eventing.invocations import Answer, Executor, Failed, Invocation, LogRecord
+from eventing.invocations import Answer, Executor, Failed, Invocation
 from flume.ids import Instance, Millis, split_instance
 from flume.nodes.outcomes import Iterate, Result, Sleep
 from flume.nodes.types import Role
 from flume.pipeline import Lane
 from flume.values import JsonObject, JsonValue
-from orchestrator.active import ActiveRun, AttemptId
-from orchestrator.bus import Bus, Progress, run_topic
+from orchestrator.active import ActiveRun
+from orchestrator.bus import Bus
 from orchestrator.events import (
     DecideLoopStep,
     Event,
@@ -32,10 +32,12 @@ from orchestrator.events import (
 )
 from orchestrator.gate import FairGate
 from orchestrator.identifiers import Clock, IdSource
+from orchestrator.patience import patiently
 from orchestrator.preparation import Given, Preparation, Preparer, Skip
+from orchestrator.reporting import AttemptReports
 from orchestrator.state import Failure, RunStatus, Stored
-from orchestrator.store import LogLine, RunStore
-from orchestrator.values import NotLoadedError
+from orchestrator.store import RunStore
+from orchestrator.values import HeldValues, NotLoadedError, Values
 
 logger = logging.getLogger(__name__)
 
@@ -79,16 +81,22 @@ class Effects:
     def answer_at_once(self, active: ActiveRun, command: StartAttempt | DecideLoopStep) -> Event | None:
         """The answer to a command for which `can_answer_at_once` holds, or None if it needs a task after all."""
         try:
-            if isinstance(command, DecideLoopStep):
-                return self._decide(active, command)
-            prepared = self._preparer.prepare(active.plan, active.run, active.values, command.instance)
+            return self._at_once(active, command)
         except NotLoadedError:
             return None
+        # As in `answer`: the run would stand still.
+        except Exception:
+            return self._defect(active, command)
+
+    def _at_once(self, active: ActiveRun, command: StartAttempt | DecideLoopStep) -> Event | None:
+        if isinstance(command, DecideLoopStep):
+            return self._decide(active, active.values, command)
+        prepared = self._preparer.prepare(active.plan, active.run, active.values, command.instance)
         if not isinstance(prepared, Invocation):
             return self._event_without_work(active, command, prepared)
         began = self._clock()
         executor = self._executor_of(active, command.instance)
-        answer = executor.execute_at_once(prepared, _RunReports(self, active, prepared))
+        answer = executor.execute_at_once(prepared, AttemptReports(self._bus, active, prepared))
         if answer is None:
             return None
         return self._event(active, command, answer, queued_ms=0, began=began)
@@ -102,14 +110,12 @@ class Effects:
                     case StartAttempt():
                         return await self._attempt(active, command, queued)
                     case DecideLoopStep():
-                        return await self._loaded(active, lambda: self._decide(active, command))
+                        return await self._loaded(active, lambda values: self._decide(active, values, command))
                     case GatherLoop():
                         return await self._gather(active, command)
         # A defect in Flume itself must end as a failed node, not as a run that stands still.
         except Exception:
-            logger.exception("an attempt failed inside Flume", extra={"run": active.id, "node": command.instance})
-            message = "Flume failed to carry this out; its own log says why"
-            return self._failed(command, Failed("internal", message, answered=False))
+            return self._defect(active, command)
 
     async def _attempt(self, active: ActiveRun, command: StartAttempt, queued: Millis) -> Event:
         prepared = await self._prepared(active, command.instance)
@@ -117,27 +123,28 @@ class Effects:
             return self._event_without_work(active, command, prepared)
         began = self._clock()
         executor = self._executor_of(active, command.instance)
-        answer = await executor.execute(prepared, _RunReports(self, active, prepared))
+        answer = await executor.execute(prepared, AttemptReports(self._bus, active, prepared))
         return self._event(active, command, answer, queued_ms=began - queued, began=began)
 
     async def _prepared(self, active: ActiveRun, instance: Instance) -> Preparation:
         return await self._loaded(
-            active, lambda: self._preparer.prepare(active.plan, active.run, active.values, instance)
+            active, lambda values: self._preparer.prepare(active.plan, active.run, values, instance)
         )
 
-    async def _loaded(self, active: ActiveRun, compute: Callable[[], T]) -> T:
+    async def _loaded(self, active: ActiveRun, compute: Callable[[Values], T]) -> T:
         """What ``compute`` gives once all payloads that it needs are in memory."""
+        values = HeldValues(active.values)
         while True:
             try:
-                return compute()
+                return compute(values)
             except NotLoadedError as missing:
-                await active.values.load(missing.ref)
+                await patiently(partial(values.load, missing.ref))
 
     def _executor_of(self, active: ActiveRun, instance: Instance) -> Executor:
         return self._executors[active.plan.nodes[split_instance(instance)[1]].lane]
 
-    def _decide(self, active: ActiveRun, command: DecideLoopStep) -> Event:
-        decision = self._preparer.decide(active.plan, active.run, active.values, command.instance, command.index)
+    def _decide(self, active: ActiveRun, values: Values, command: DecideLoopStep) -> Event:
+        decision = self._preparer.decide(active.plan, active.run, values, command.instance, command.index)
         if isinstance(decision, Failure):
             return NodeFailed(self._clock(), command.instance, command.attempt, decision)
         return LoopStepDecided(self._clock(), command.instance, command.index, decision)
@@ -174,6 +181,11 @@ class Effects:
             case Failed():
                 return self._failed(command, answer)
 
+    def _defect(self, active: ActiveRun, command: StartAttempt | DecideLoopStep | GatherLoop) -> NodeFailed:
+        logger.exception("an attempt failed inside Flume", extra={"run": active.id, "node": command.instance})
+        message = "Flume failed to carry this out; its own log says why"
+        return self._failed(command, Failed("internal", message, answered=False))
+
     def _failed(self, command: StartAttempt | DecideLoopStep | GatherLoop, answer: Failed) -> NodeFailed:
         wait = answer.retry_after
         return NodeFailed(
@@ -198,11 +210,13 @@ class Effects:
         succeeded = failed = 0
         after = -1
         while True:
-            page = await self._store.read_items(active.id, command.instance, after=after, limit=ITEMS_PER_PAGE)
+            page = await patiently(
+                partial(self._store.read_items, active.id, command.instance, after=after, limit=ITEMS_PER_PAGE)
+            )
             for _, item in page:
                 if item.status is RunStatus.COMPLETED:
                     succeeded += 1
-                    results.append(await active.values.load_output(item.output))
+                    results.append(await patiently(partial(active.values.load_output, item.output)))
                 else:
                     failed += 1
                     cause = item.error or Failure("item-failed", "the item failed")
@@ -213,62 +227,3 @@ class Effects:
         meta = {"succeeded": succeeded, "failed": failed}
         output = self._keep(active, results)
         return NodeCompleted(self._clock(), command.instance, command.attempt, "out", output, meta)
-
-    def write_log(self, active: ActiveRun, invocation: Invocation, record: LogRecord) -> None:
-        """Add a line to the run's log; it goes with the run's next commit."""
-        attempt: AttemptId = (invocation.instance, invocation.attempt)
-        sequence = active.next_log_sequence(attempt, record.at)
-        if sequence is None or active.is_gone:
-            return
-        active.logs.append(
-            LogLine(
-                instance=invocation.instance,
-                attempt=invocation.attempt,
-                sequence=sequence,
-                at=record.at,
-                level=record.level,
-                message=record.message,
-                fields=record.fields,
-            )
-        )
-        active.on_log()
-
-    def show_progress(self, invocation: Invocation, offset: int, text: str) -> None:
-        """Tell whoever watches the run of a piece of partial output."""
-        topic = run_topic(invocation.run_id)
-        if self._bus.has_watchers(topic):
-            message = Progress(invocation.run_id, invocation.instance, invocation.attempt, offset, text)
-            self._bus.publish(topic, message)
-
-
-class _RunReports:
-    """Takes the reports of one attempt. What comes from a node's thread is handed to the event loop."""
-
-    def __init__(self, effects: Effects, active: ActiveRun, invocation: Invocation) -> None:
-        self._effects = effects
-        self._active = active
-        self._invocation = invocation
-        self._offset = 0
-        self._loop = asyncio.get_running_loop()
-
-    def log(self, record: LogRecord) -> None:
-        """See `Reports.log`."""
-        self._call(self._effects.write_log, self._active, self._invocation, record)
-
-    def progress(self, text: str) -> None:
-        """See `Reports.progress`."""
-        self._call(self._show, text)
-
-    def _show(self, text: str) -> None:
-        self._effects.show_progress(self._invocation, self._offset, text)
-        self._offset += len(text)
-
-    def _call(self, function: Callable[..., None], *arguments: object) -> None:
-        try:
-            is_here = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            is_here = False
-        if is_here:
-            function(*arguments)
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function, *arguments)

@@ -12,16 +12,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType, TracebackType
 
 from flume.errors import FlumeError, StoreError, UnavailableError
 from flume.ids import ROOT, Millis, NodeId, RunId, split_instance
-from flume.plan import Plan
+from flume.plan import Plan, PlanNode
 from orchestrator.active import ActiveRun
-from orchestrator.bus import Bus, LogsWritten, RunChanged, namespace_topic, run_topic
+from orchestrator.bus import Bus
 from orchestrator.committer import Committer
 from orchestrator.effects import Effects
 from orchestrator.events import (
@@ -40,11 +40,13 @@ from orchestrator.events import (
 from orchestrator.identifiers import Clock, IdSource
 from orchestrator.machine import advance, is_asleep, pending, restored, wake_at, without_ended_items
 from orchestrator.observer import Observer
+from orchestrator.patience import patiently
 from orchestrator.plans import Plans
 from orchestrator.state import Failure, NodeState, Run, RunOrigin, RunStatus, Scope
 from orchestrator.store import Commit, CommitResult, Payload, RunStore, StoredRun, Verdict
 from orchestrator.tasks import task_group
 from orchestrator.values import RunValues
+from orchestrator.watching import Announcer, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,9 @@ STRETCH_MS = 10
 
 STRETCH_WEIGHT = 256
 """What a run does at once before it commits: a node weighs 4, a node within a loop item 1."""
+
+DRAIN_S = 5.0
+"""How long a process that stops waits for the store to take what has happened."""
 
 LOG_DELAY_S = 0.5
 """How long a log line waits for a commit of its run before it is stored by one of its own."""
@@ -103,19 +108,19 @@ class Engine:
     ) -> None:
         self.id = id
         self._store = store
-        self._bus = bus
         self._plans = plans
         self._effects = effects
         self._clock = clock
         self._ids = ids
-        self._observer = observer
         self._limits = limits
         self._retention_ms = retention_ms
         self._grace_s = grace_s
         self._crash_point = crash_point
         self._committer = Committer(store, observe=observer.committed)
+        self._announcer = Announcer(bus, observer)
         self._active: dict[RunId, ActiveRun] = {}
-        self._watches: dict[RunId, list[Watch]] = {}
+        self._doubtful: set[RunId] = set()
+        self._doubting: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup
         self._stack = AsyncExitStack()
         self._is_stopping = False
@@ -146,6 +151,12 @@ class Engine:
         """Whether the run is in this process's memory."""
         return run_id in self._active
 
+    def attempts_under_way(self) -> Iterator[PlanNode]:
+        """The node of each attempt that this process waits for just now."""
+        for active in self._active.values():
+            for instance, _ in active.tasks:
+                yield active.plan.nodes[split_instance(instance)[1]]
+
     async def start(
         self,
         plan: Plan,
@@ -174,20 +185,12 @@ class Engine:
             return Started(result.run_id, None, result.body_hash)
         return Started(run.id, active.committed, rev=active.rev)
 
-    @contextmanager
-    def watch(self, run_id: RunId) -> Iterator["Watch"]:
+    def watch(self, run_id: RunId) -> AbstractContextManager[Watch]:
         """A look-out for the commits of a run that this process makes from now on.
 
         Open it before the run's state is read, so that none is missed in between.
         """
-        watch = Watch()
-        self._watches.setdefault(run_id, []).append(watch)
-        try:
-            yield watch
-        finally:
-            self._watches[run_id].remove(watch)
-            if not self._watches[run_id]:
-                del self._watches[run_id]
+        return self._announcer.watch(run_id)
 
     async def cancel(
         self, run_id: RunId, *, live_owners: tuple[str, ...] = (), reason: str = "cancelled on request"
@@ -198,14 +201,23 @@ class Engine:
             owners = live_owners or (self.id,)
             if not await self._store.claim_run(run_id, self.id, live_owners=owners, commit_id=self._ids()):
                 return False
-            active = await self.take_up(run_id)
+            try:
+                active = await self.take_up(run_id)
+            except FlumeError:
+                self._doubt(run_id)
+                raise
         if active is None:
             return False
         self.deliver(active, CancelRequested(self._clock(), reason))
         return True
 
     async def take_up(self, run_id: RunId) -> ActiveRun | None:
-        """Load a run that this process has become the owner of, and go on with it. None if it is gone or has ended."""
+        """Load a run that this process has become the owner of, and go on with it.
+
+        None if it is gone or has ended, or if this process is stopping and another will have it.
+        """
+        if self._is_stopping:
+            return None
         if run_id in self._active:
             return self._active[run_id]
         stored = await self._store.load_run(run_id)
@@ -228,6 +240,23 @@ class Engine:
         if self._is_stopping:
             return
         self._is_stopping = True
+        if self._doubting is not None:
+            self._doubting.cancel()
+        await self._finish_attempts()
+        self._is_halted = True
+        for active in list(self._active.values()):
+            self._cancel_tasks(active)
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await self._settle()
+        except TimeoutError:
+            logger.error("stopped with commits that the store did not take", extra={"runs": len(self._active)})
+        for active in list(self._active.values()):
+            self._forget(active)
+        self._committing.cancel()
+
+    async def _finish_attempts(self) -> None:
+        """Wait for attempts that are under way, for no longer than the grace."""
         deadline = asyncio.get_running_loop().time() + self._grace_s
         while self._is_busy() and asyncio.get_running_loop().time() < deadline:
             await asyncio.wait(
@@ -236,17 +265,12 @@ class Engine:
                 return_when=asyncio.FIRST_COMPLETED,
             )
             await asyncio.sleep(0)
-        self._is_halted = True
-        for active in list(self._active.values()):
-            self._cancel_tasks(active)
-        try:
-            async with asyncio.timeout(5):
-                await self._committer.drain()
-        except TimeoutError:
-            logger.error("stopped with commits that the store did not take", extra={"runs": len(self._active)})
-        for active in list(self._active.values()):
-            self._forget(active)
-        self._committing.cancel()
+
+    async def _settle(self) -> None:
+        """Commit what has happened: an answer that came must not be asked for again."""
+        while any(active.is_scheduled or active.is_committing for active in self._active.values()):
+            await self._committer.drain()
+            await asyncio.sleep(0)
 
     def _is_busy(self) -> bool:
         return any(active.tasks for active in self._active.values())
@@ -291,7 +315,7 @@ class Engine:
     def _turn(self, active: ActiveRun) -> None:
         """Apply events and answer commands at once until nothing is left or the stretch is long enough; then commit."""
         active.is_scheduled = False
-        if active.is_gone or active.is_ahead or self._is_halted:
+        if active.is_gone or active.is_ahead:
             return
         until = time.perf_counter() + STRETCH_MS / 1000
         weight = 0
@@ -299,6 +323,8 @@ class Engine:
             if active.events:
                 self._apply(active, active.events.popleft())
                 continue
+            if self._is_halted:
+                break
             if weight >= STRETCH_WEIGHT or time.perf_counter() > until:
                 active.is_ahead = active.is_committing
                 break
@@ -316,7 +342,7 @@ class Engine:
         else:
             active.granted, active.held = active.held, []
             self._carry_out(active)
-        if active.at_once:
+        if active.at_once and not self._is_halted:
             self._schedule(active)
 
     def _apply(self, active: ActiveRun, event: Event) -> None:
@@ -369,9 +395,12 @@ class Engine:
     def _committed(
         self, active: ActiveRun, commit: Commit, result: CommitResult | StoreError | UnavailableError
     ) -> None:
+        has_stretch = active.is_ahead
         active.is_committing = active.is_ahead = False
         if not isinstance(result, CommitResult):
+            # Who asked for the run hears of the error. Should the store have made it all the same, it goes on.
             self._forget(active)
+            self._doubt(active.id)
             if active.first is not None and not active.first.done():
                 active.first.set_exception(result)
             return
@@ -380,9 +409,10 @@ class Engine:
             return
         self._crash_point("after-commit")
         active.rev = commit.rev
-        active.run = without_ended_items(active.run, stored=commit.run)
+        is_ahead = active.run is not commit.run
         active.committed = without_ended_items(commit.run, stored=commit.run)
-        self._announce(active, commit)
+        active.run = without_ended_items(active.run, stored=commit.run) if is_ahead else active.committed
+        self._announcer.announce(active.plan, commit)
         if active.first is not None and not active.first.done():
             active.first.set_result(result)
         if commit.run.status.is_ended:
@@ -394,6 +424,9 @@ class Engine:
             return
         self._carry_out(active)
         self._set_timer(active, commit.wake_at)
+        if has_stretch:
+            # A whole stretch waits already: it is committed while the next one is computed.
+            self._commit(active)
         if has_more:
             self._schedule(active)
 
@@ -401,25 +434,36 @@ class Engine:
         """Somebody else advanced the run, or made it before us: what we know of it is worth nothing any more."""
         self._forget(active)
         if active.first is not None and not active.first.done():
-            if result.error is not None:
-                active.first.set_exception(StoreError(result.error))
-            else:
+            if result.verdict is Verdict.REPEATED:
                 active.first.set_result(result)
+            else:
+                reason = result.error or f"run {active.id} was made by somebody else"
+                active.first.set_exception(StoreError(reason))
         elif result.error is not None:
             logger.error("the store refused a commit", extra={"run": active.id, "reason": result.error})
             self._abort(active, Failure("commit-refused", result.error))
         else:
             logger.warning("a run was changed by another owner", extra={"run": active.id})
-            self._tasks.create_task(self._take_up_if_ours(active.id))
+            self._doubt(active.id)
 
-    async def _take_up_if_ours(self, run_id: RunId) -> None:
-        """Go on with a run that the store still says is ours, from what the store knows: nobody else would."""
-        try:
-            stored = await self._store.load_run(run_id)
-            if stored is not None and stored.owner == self.id:
-                await self.take_up(run_id)
-        except FlumeError as error:
-            logger.error("a run can't be taken up again", extra={"run": run_id, "reason": str(error)})
+    def _doubt(self, run_id: RunId) -> None:
+        """Have a look at what the store knows of a run that left memory without our knowing its state."""
+        if self._is_stopping:
+            return
+        self._doubtful.add(run_id)
+        if self._doubting is None or self._doubting.done():
+            self._doubting = self._tasks.create_task(self._resolve_doubts(), name="doubts")
+
+    async def _resolve_doubts(self) -> None:
+        """Go on with doubtful runs that the store says are ours, from what it knows: nobody else would."""
+        while self._doubtful:
+            run_id = self._doubtful.pop()
+            try:
+                stored = await patiently(partial(self._store.load_run, run_id))
+                if stored is not None and stored.owner == self.id:
+                    await patiently(partial(self.take_up, run_id))
+            except FlumeError as error:
+                logger.error("a run can't be taken up again", extra={"run": run_id, "reason": str(error)})
 
     def _abort(self, active: ActiveRun, failure: Failure) -> None:
         """Fail a run of which a step can't be stored, from the last state that could."""
@@ -429,19 +473,6 @@ class Engine:
         again.is_aborted = True
         again.events.append(RunAborted(self._clock(), failure))
         self._schedule(again)
-
-    def _announce(self, active: ActiveRun, commit: Commit) -> None:
-        run, origin = commit.run, commit.run.origin
-        topics = [run_topic(run.id), namespace_topic(origin.namespace)]
-        if any(map(self._bus.has_watchers, topics)):
-            message = RunChanged(run.id, origin.namespace, origin.pipeline, commit.rev, run.status)
-            for topic in topics:
-                self._bus.publish(topic, message)
-            if commit.logs:
-                self._bus.publish(topics[0], LogsWritten(run.id, commit.logs))
-        self._observer.advanced(active.plan, commit)
-        for watch in self._watches.get(run.id, ()):
-            watch.see(run, commit.rev)
 
     def _carry_out(self, active: ActiveRun) -> None:
         commands, active.granted = active.granted, []
@@ -453,6 +484,9 @@ class Engine:
                         task.cancel()
                 case _ if self._is_stopping:
                     # The run stays ours in the store, unanswered, and is taken over by whoever comes next.
+                    pass
+                case _ if not active.awaits(command):
+                    # The run has moved on while the commit was under way: it was cancelled, say.
                     pass
                 case StartAttempt() | DecideLoopStep() | GatherLoop():
                     self._crash_point("before-effect")
@@ -503,32 +537,3 @@ class Engine:
             active.first.set_exception(UnavailableError("Flume is stopping"))
         if self._active.get(active.id) is active:
             del self._active[active.id]
-
-
-class Watch:
-    """Waits for commits of one run. ``rev`` is the revision of the latest."""
-
-    def __init__(self) -> None:
-        self.rev = 0
-        self._latest: Run | None = None
-        self._seen = asyncio.Event()
-
-    def see(self, run: Run, rev: int) -> None:
-        """Take note of a commit."""
-        self._latest, self.rev = run, rev
-        self._seen.set()
-
-    async def next(self) -> Run:
-        """The run as of the latest commit that was not seen yet; waits for one if need be."""
-        await self._seen.wait()
-        self._seen.clear()
-        if self._latest is None:
-            raise AssertionError("a watch is woken by `see` alone")
-        return self._latest
-
-    async def until(self, is_enough: Callable[[Run], bool]) -> Run:
-        """The run as of a commit for which ``is_enough`` holds; of several at once, the latest."""
-        while True:
-            run = await self.next()
-            if is_enough(run):
-                return run

@@ -5,10 +5,12 @@ Once a second it asks the store, by index, for a bounded number of runs; while t
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import replace
 
 from flume.errors import FlumeError, StoreError, UnavailableError
-from flume.ids import Millis
+from flume.ids import Millis, RunId
+from orchestrator.active import ActiveRun
 from orchestrator.engine import Engine
 from orchestrator.events import CancelRequested
 from orchestrator.identifiers import Clock, IdSource
@@ -43,6 +45,8 @@ class Keeper:
         self._ids = ids
         self._poll_s = poll_s
         self._renewed_at = Millis(0)
+        # What is ours by now and not in memory yet: were it forgotten when the store fails in between, nobody would go on.
+        self._claimed: deque[RunId] = deque()
         self._is_failing = False
 
     async def run(self) -> None:
@@ -67,13 +71,10 @@ class Keeper:
             commit_id=self._ids(),
             limit=CLAIM_LIMIT,
         )
-        for run_id in claimed:
-            try:
-                await self._engine.take_up(run_id)
-            except (StoreError, UnavailableError):
-                raise
-            except FlumeError as error:
-                logger.error("a run can't be taken up", extra={"run": run_id, "reason": str(error)})
+        self._claimed.extend(claimed)
+        while self._claimed:
+            await self._take_up(self._claimed[0])
+            self._claimed.popleft()
         await self._read_inbox()
         return len(claimed) == CLAIM_LIMIT
 
@@ -91,12 +92,25 @@ class Keeper:
         return tuple({self._engine.id, *(record.id for record in known if record.lease_until > now)})
 
     async def leave(self) -> None:
-        """Tell the others that this replica's runs are free to be taken."""
-        await self._store.delete_orchestrator(self._record.id)
+        """Tell the others that this replica's runs are free to be taken; should the store fail, its lease will run out."""
+        try:
+            await self._store.delete_orchestrator(self._record.id)
+        except (StoreError, UnavailableError) as error:
+            logger.warning("the lease could not be given back", extra={"reason": str(error)})
+
+    async def _take_up(self, run_id: RunId) -> ActiveRun | None:
+        """The run in memory, or None if it can't be had. Raises `StoreError` and `UnavailableError` alone."""
+        try:
+            return await self._engine.take_up(run_id)
+        except (StoreError, UnavailableError):
+            raise
+        except FlumeError as error:
+            logger.error("a run can't be taken up", extra={"run": run_id, "reason": str(error)})
+            return None
 
     async def _read_inbox(self) -> None:
         for run_id in await self._store.inbox_runs(self._engine.id, limit=CLAIM_LIMIT):
-            active = await self._engine.take_up(run_id)
+            active = await self._take_up(run_id)
             if active is None:
                 continue
             for entry in await self._store.read_inbox(run_id):

@@ -357,9 +357,7 @@ def _fail(draft: Draft, path: ScopePath, node: PlanNode, state: NodeState, failu
     if port is not None:
         draft.settle(path, node.id, failed)
     else:
-        scope = draft.open(path)
-        scope.nodes[node.id] = failed
-        scope.unsettled -= 1
+        draft.put(path, node.id, failed)
         _end_scope(draft, path, RunStatus.FAILED, blamed)
 
 
@@ -510,8 +508,6 @@ def _fold(draft: Draft, item: ScopePath) -> None:
 
 def _end_scope(draft: Draft, path: ScopePath, status: RunStatus, error: Failure | None = None) -> None:
     scope = draft.open(path)
-    if scope.status.is_ended:
-        return
     scope.status, scope.completed_at, scope.error = status, draft.at, error
     if status is RunStatus.COMPLETED:
         scope.output = _output_of(draft, path)

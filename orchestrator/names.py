@@ -13,7 +13,7 @@ from flume.ids import ROOT, Instance, Millis, NodeId, ScopePath, split_instance,
 from flume.plan import Plan, PlanNode
 from flume.values import JsonValue
 from orchestrator.state import NodeState, NodeStatus, Run
-from orchestrator.values import RunValues
+from orchestrator.values import Values
 
 Scope = dict[str, Any]
 
@@ -26,7 +26,7 @@ def moment(at: Millis) -> datetime:
 class Names:
     """Resolves names for the nodes of one run, as it is now."""
 
-    def __init__(self, plan: Plan, run: Run, values: RunValues, secrets: SecretNames) -> None:
+    def __init__(self, plan: Plan, run: Run, values: Values, secrets: SecretNames) -> None:
         self._plan = plan
         self._run = run
         self._values = values

@@ -19,7 +19,7 @@ from flume.plan import NodeWork, Plan, PlanNode
 from flume.values import JsonValue
 from orchestrator.names import Names, moment
 from orchestrator.state import Failure, NodeState, Run
-from orchestrator.values import RunValues
+from orchestrator.values import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Preparer:
         self._secret_names = frozenset(secret_names)
         self._new_nonce = new_nonce
 
-    def prepare(self, plan: Plan, run: Run, values: RunValues, instance: Instance) -> Preparation:
+    def prepare(self, plan: Plan, run: Run, values: Values, instance: Instance) -> Preparation:
         """What is to be done about the present attempt of a running node. Raises `NotLoadedError` for a payload out of memory."""
         path, node_id = split_instance(instance)
         node, state = plan.nodes[node_id], run.scopes[path].nodes[node_id]
@@ -63,7 +63,7 @@ class Preparer:
         except ExpressionError as error:
             return Failure(error.code, str(error))
 
-    def decide(self, plan: Plan, run: Run, values: RunValues, instance: Instance, index: int) -> bool | Failure:
+    def decide(self, plan: Plan, run: Run, values: Values, instance: Instance, index: int) -> bool | Failure:
         """Whether a ``while`` loop goes on with item ``index``. Raises `NotLoadedError`."""
         path, node_id = split_instance(instance)
         node, state = plan.nodes[node_id], run.scopes[path].nodes[node_id]

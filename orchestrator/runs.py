@@ -182,7 +182,8 @@ class Runs:
         plan = await self._plans.of_run(replace(origin, version=version))
         seeds = seeds_for_rerun(plan, run, from_node)
         usable = {node_id: state for node_id, state in seeds.nodes.items() if node_id in plan.root.nodes}
-        return await self._again(plan, run, Seeds(usable, seeds.loops), version=version, inputs=inputs)
+        loops = tuple(loop for loop in seeds.loops if NodeId(loop) in usable)
+        return await self._again(plan, run, Seeds(usable, loops), version=version, inputs=inputs)
 
     async def cancel(self, stored: StoredRun, *, reason: str, live_owners: tuple[str, ...]) -> bool:
         """Ask a run to stop; False if it has ended already. Returns once the wish can't be lost."""

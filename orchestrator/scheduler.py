@@ -11,7 +11,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from eventing.schedules import TimeTrigger, missed_firings, next_due
-from flume.errors import ConflictError, FlumeError, NotFoundError, RequestError, StoreError, UnavailableError
+from flume.errors import FlumeError, StoreError, UnavailableError
 from flume.ids import Millis, PipelineId, RunId
 from flume.pipeline import CronTrigger, IntervalTrigger, MissedFirings, PipelineStatus
 from orchestrator.identifiers import Clock
@@ -75,7 +75,11 @@ class Scheduler:
         now = self._clock()
         if self._is_dirty or now - self._reconciled_at > RECONCILE_S * 1000:
             self._is_dirty = False
-            await self._reconcile()
+            try:
+                await self._reconcile()
+            except FlumeError:
+                self._is_dirty = True
+                raise
             self._reconciled_at = now
         upcoming: list[int] = []
         for schedule in await self._store.list_schedules():
@@ -129,7 +133,7 @@ class Scheduler:
         ]
 
     async def _keep(self, pipeline_id: PipelineId, trigger: TimeTrigger, present: Schedule | None) -> None:
-        digest = _digest(trigger)
+        digest = _digest(trigger, self._default_timezone)
         if present is not None and present.definition == digest:
             return
         due = self._next(trigger, self._clock(), None)
@@ -144,14 +148,13 @@ class Scheduler:
         if record is None or trigger is None or record.status is not PipelineStatus.ACTIVE or schedule.next_due is None:
             self._is_dirty = True
             return replace(schedule, next_due=None)
-        last_run = schedule.last_run
+        last_due, last_run = schedule.last_due, schedule.last_run
         for due in self._due_times(trigger, schedule.next_due):
-            run_id = await self._start(record, trigger, due)
-            last_run = run_id or last_run
+            last_due, last_run = due, await self._start(record, trigger, due) or last_run
         moved = replace(
             schedule,
             next_due=self._next(trigger, self._clock(), schedule.next_due),
-            last_due=schedule.next_due,
+            last_due=last_due,
             last_run=last_run,
             rev=schedule.rev + 1,
         )
@@ -194,7 +197,9 @@ class Scheduler:
         )
         try:
             return (await self._runs.start(record, start)).run_id
-        except (RequestError, ConflictError, NotFoundError) as error:
+        except (StoreError, UnavailableError):
+            raise
+        except FlumeError as error:
             logger.error(
                 "a schedule could not start its pipeline",
                 extra={"pipeline": record.name, "trigger": trigger.id, "reason": str(error)},
@@ -202,11 +207,11 @@ class Scheduler:
             return None
 
 
-def _digest(trigger: TimeTrigger) -> str:
+def _digest(trigger: TimeTrigger, default_timezone: str) -> str:
     """Tells one schedule from another; data and policy do not count, since they do not change when it is due."""
     match trigger:
         case CronTrigger():
-            text = f"cron {trigger.timezone or ''} {trigger.schedule}"
+            text = f"cron {trigger.timezone or default_timezone} {trigger.schedule}"
         case IntervalTrigger():
             text = f"interval {trigger.every.total_seconds()}"
     return sha256(text.encode()).hexdigest()[:16]

@@ -67,8 +67,8 @@ def _seeds(run: Run, wanted: Collection[NodeId]) -> Seeds:
 
 
 def _is_partly_done(state: NodeState) -> bool:
-    """A loop over known items that was begun. A ``while`` loop begins anew: each step follows from the one before."""
-    return state.loop is not None and state.loop.total is not None and state.loop.items is not None
+    """A loop of a known length that was begun. A ``while`` loop begins anew: each step follows from the one before."""
+    return state.loop is not None and state.loop.total is not None
 
 
 def _reopened(state: NodeState) -> NodeState:

@@ -1,6 +1,7 @@
 """The values of a run: which are kept inline, which apart, and how the latter get back into memory."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import orjson
 
@@ -30,6 +31,18 @@ class NotLoadedError(LookupError):
         super().__init__(f"payload {ref.id} is not loaded")
 
 
+class Values(Protocol):
+    """Gives values of a run as far as they are in memory."""
+
+    def of(self, stored: Stored) -> JsonValue:
+        """The value. Raises `NotLoadedError` if it has to be loaded first."""
+        ...
+
+    def of_output(self, output: ScopeOutput | None) -> JsonValue:
+        """The value of a scope's result, null if there is none. Raises `NotLoadedError`."""
+        ...
+
+
 class RunValues:
     """Values of one run, with a bounded memory of its payloads."""
 
@@ -39,7 +52,7 @@ class RunValues:
         self._size = 0
 
     def of(self, stored: Stored) -> JsonValue:
-        """The value. Raises `NotLoadedError` if it has to be loaded first."""
+        """See `Values.of`."""
         if isinstance(stored, Inline):
             return stored.value
         try:
@@ -48,12 +61,8 @@ class RunValues:
             raise NotLoadedError(stored) from None
 
     def of_output(self, output: ScopeOutput | None) -> JsonValue:
-        """The value of a scope's result, null if there is none. Raises `NotLoadedError`."""
-        if output is None:
-            return None
-        if isinstance(output, SingleOutput):
-            return self.of(output.value)
-        return {node: self.of(value) for node, value in output.values.items()}
+        """See `Values.of_output`."""
+        return _of_output(self, output)
 
     async def load(self, ref: PayloadRef) -> JsonValue:
         """The value of a payload, from memory or from the store."""
@@ -78,6 +87,8 @@ class RunValues:
 
     def remember(self, ref: PayloadRef, value: JsonValue) -> None:
         """Keep a payload's value in memory, in place of older ones if there are too many."""
+        if ref.id in self._cached:
+            return
         self._cached[ref.id] = (value, ref.size)
         self._size += ref.size
         while self._size > MAX_CACHED_BYTES and len(self._cached) > 1:
@@ -94,3 +105,37 @@ class RunValues:
         ref = PayloadRef(new_id(), kept.size)
         self.remember(ref, value)
         return ref, Payload(ref.id, kept.encoded)
+
+
+class HeldValues:
+    """Values of a run as one attempt sees them: what was loaded for it stays until it is done with.
+
+    An attempt may need more than `MAX_CACHED_BYTES` at once; with the run's memory alone, loading one payload would drive
+    out the other for ever.
+    """
+
+    def __init__(self, values: RunValues) -> None:
+        self._values = values
+        self._held: dict[str, JsonValue] = {}
+
+    def of(self, stored: Stored) -> JsonValue:
+        """See `Values.of`."""
+        if isinstance(stored, PayloadRef) and stored.id in self._held:
+            return self._held[stored.id]
+        return self._values.of(stored)
+
+    def of_output(self, output: ScopeOutput | None) -> JsonValue:
+        """See `Values.of_output`."""
+        return _of_output(self, output)
+
+    async def load(self, ref: PayloadRef) -> None:
+        """Get a payload into memory."""
+        self._held[ref.id] = await self._values.load(ref)
+
+
+def _of_output(values: Values, output: ScopeOutput | None) -> JsonValue:
+    if output is None:
+        return None
+    if isinstance(output, SingleOutput):
+        return values.of(output.value)
+    return {node: values.of(value) for node, value in output.values.items()}

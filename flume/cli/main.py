@@ -1,123 +1,61 @@
-"""The ``flume`` command: reads arguments, calls what does the work, and turns errors into sentences and exit codes.
+"""The ``flume`` command: runs it, and turns what goes wrong into sentences and exit codes.
 
-Exit codes: 0 all is well, 1 the run failed or the document is invalid, 2 wrong usage, 130 interrupted. Modules that
-cost time to import are imported by the commands that need them.
+Exit codes: 0 all is well, 1 the run failed or the document is invalid, 2 wrong usage, 130 interrupted.
 """
 
+import os
 import sys
-from pathlib import Path
-from typing import Annotated
+import traceback
+from collections.abc import Sequence
 
-import typer
-
+from flume.cli.guard import find_intruder
+from flume.cli.problem_lines import line_of
 from flume.errors import DefinitionError, FlumeError, RequestError
-from flume.problems import Problem
-
-app = typer.Typer(
-    name="flume",
-    help="Pipelines of nodes and edges, run durably.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-Nodes = Annotated[
-    list[Path] | None, typer.Option("--nodes", help="A file or folder with custom nodes; may be given several times.")
-]
 
 
-@app.command(epilog="Example: flume run examples/hello.yaml -d name=Ada")
-def run(
-    file: Annotated[Path, typer.Argument(help="The pipeline, as YAML or JSON.", exists=True, dir_okay=False)],
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-d", help="A value of the run's data, as key=value; read as JSON where it is JSON, else as text."
-        ),
-    ] = None,
-    data_json: Annotated[str | None, typer.Option("--data", help="All data as JSON, or @FILE.")] = None,
-    pin: Annotated[list[str] | None, typer.Option("--pin", help="A node's output, as node=JSON or node=@FILE.")] = None,
-    until: Annotated[str | None, typer.Option(help="The last node to run.")] = None,
-    nodes: Nodes = None,
-    output: Annotated[
-        str, typer.Option("-o", help="text: the run's output alone; json: the run and its nodes.")
-    ] = "text",
-) -> None:
-    """Run a pipeline right here, and print its output."""
-    from flume.cli.arguments import read_data, read_pins
-    from flume.cli.running import run_file
-
-    code = run_file(
-        file,
-        data=read_data(data or [], data_json),
-        pins=read_pins(pin or []),
-        until=until,
-        node_paths=nodes or [],
-        whole_run=_is_json(output),
-    )
-    raise typer.Exit(code)
-
-
-@app.command(epilog="Example: flume validate examples/*.yaml")
-def validate(
-    files: Annotated[list[Path], typer.Argument(help="Pipelines, as YAML or JSON.", exists=True, dir_okay=False)],
-    nodes: Nodes = None,
-    output: Annotated[str, typer.Option("-o", help="text or json.")] = "text",
-) -> None:
-    """Tell all problems of pipeline documents, with line and column."""
-    from flume.cli.validating import validate_files
-
-    is_valid = validate_files(files, node_paths=nodes or [], as_json=_is_json(output))
-    raise typer.Exit(0 if is_valid else 1)
-
-
-@app.command(epilog="Example: flume schema > pipeline.schema.json")
-def schema() -> None:
-    """Print the JSON Schema of the pipeline document, for editors."""
-    import json
-
-    from flume.schema import pipeline_schema
-
-    typer.echo(json.dumps(pipeline_schema(), indent=2, ensure_ascii=False))
-
-
-@app.command()
-def version() -> None:
-    """Print the version of Flume."""
-    from importlib.metadata import version as version_of
-
-    typer.echo(version_of("flume"))
-
-
-def main() -> None:
-    """The entry point of the ``flume`` script."""
-    try:
-        app()
-    except DefinitionError as error:
-        for problem in error.problems:
-            typer.echo(line_of(problem), err=True)
-        sys.exit(1)
-    except RequestError as error:
-        _complain(error, error.hint)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of the ``flume`` script. Always raises `SystemExit`; ``arguments`` None takes those of the process."""
+    intruder = find_intruder()
+    if intruder is not None:
+        _complain(str(intruder))
         sys.exit(2)
+    from flume.cli.commands import app
+
+    try:
+        app(None if arguments is None else list(arguments), prog_name="flume")
     except FlumeError as error:
-        _complain(error, "")
+        _show_trace()
+        sys.exit(_tell(error))
+    # The edge of the process: a bug is told in one line, and in full to those who ask.
+    except Exception as error:
+        if not _show_trace():
+            _complain(
+                f"internal error: {type(error).__name__}: {error}", "run it again with flume --debug to see where"
+            )
         sys.exit(1)
 
 
-def line_of(problem: Problem, file: str = "") -> str:
-    """A problem as one line: ``file:line:column: code: message (hint)``."""
-    place = ":".join(str(part) for part in (file, problem.line, problem.column) if part)
-    where = place or problem.pointer or "document"
-    hint = f" ({problem.hint})" if problem.hint else ""
-    return f"{where}: {problem.code}: {problem.message}{hint}"
+def _tell(error: FlumeError) -> int:
+    """Say what is wrong; the exit code."""
+    if isinstance(error, DefinitionError):
+        for problem in error.problems:
+            _say(line_of(problem))
+        return 1
+    _complain(str(error), getattr(error, "hint", ""))
+    return 2 if isinstance(error, RequestError) else 1
 
 
-def _complain(error: FlumeError, hint: str) -> None:
-    typer.echo(f"flume: {error}" + (f"; {hint}" if hint else ""), err=True)
+def _complain(message: str, hint: str = "") -> None:
+    _say(f"flume: {message}" + (f"; {hint}" if hint and hint not in message else ""))
 
 
-def _is_json(output: str) -> bool:
-    if output not in ("text", "json"):
-        raise typer.BadParameter(f"'{output}' is no format; use text or json", param_hint="-o")
-    return output == "json"
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def _show_trace() -> bool:
+    """Print the traceback to those who asked for it with ``--debug`` or ``LOG_LEVEL=debug``; whether they did."""
+    is_wanted = os.environ.get("LOG_LEVEL", "").lower() == "debug"
+    if is_wanted:
+        traceback.print_exc()
+    return is_wanted

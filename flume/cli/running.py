@@ -1,129 +1,131 @@
 """``flume run``: one run on a store of its own, with its steps on stderr and its output on stdout."""
 
 import asyncio
-import json
-import signal
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
+from flume.cli.arguments import read_text
+from flume.cli.interrupts import INTERRUPTED, interruptible
 from flume.cli.local import Composition, local_orchestrator
+from flume.cli.logging import configure_logging
+from flume.cli.options import Format
+from flume.cli.printing import as_yaml, print_output, print_text, say
+from flume.cli.problem_lines import line_of
+from flume.cli.progress import Progress, make_progress
 from flume.cli.settings import read_secrets, read_settings
+from flume.cli.showing import show_run
+from flume.errors import DefinitionError
 from flume.ids import NodeId
+from flume.plan import Plan
 from flume.values import JsonValue
+from orchestrator.api.loading import load_values
+from orchestrator.api.presentation import Record, payload_refs, run_record, to_json
 from orchestrator.runs import TestRun
 from orchestrator.service import Orchestrator
-from orchestrator.state import NodeState, NodeStatus, Run, RunStatus
+from orchestrator.state import Run, RunStatus
 from orchestrator.values import RunValues
 
-_MARKS = {
-    NodeStatus.COMPLETED: "done",
-    NodeStatus.FAILED: "failed",
-    NodeStatus.SKIPPED: "skipped",
-    NodeStatus.CANCELLED: "cancelled",
-    NodeStatus.WAITING: "asleep",
-    NodeStatus.RETRYING: "to be tried again",
-    NodeStatus.RUNNING: "running",
-}
+_WHOLE = 2**62
+"""Bytes of values that are loaded for a run that is printed whole: all there are."""
 
 
-def run_file(
-    file: Path,
-    *,
-    data: JsonValue,
-    pins: Mapping[NodeId, JsonValue],
-    until: str | None,
-    node_paths: Sequence[Path],
-    whole_run: bool,
-) -> int:
-    """Run the pipeline in ``file`` to its end; the exit code. Raises `FlumeError` for what can't be started."""
-    source = file.read_text(errors="surrogateescape")
-    test = TestRun(source, data, pins, None if until is None else NodeId(until))
-    return asyncio.run(_run(test, node_paths, whole_run=whole_run))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to run, and how to show it. ``file`` is ``-`` for the standard input."""
+
+    file: str
+    data: JsonValue = None
+    pins: Mapping[NodeId, JsonValue] | None = None
+    until: str | None = None
+    node_paths: Sequence[Path] = ()
+    format: Format = Format.TEXT
 
 
-async def _run(test: TestRun, node_paths: Sequence[Path], *, whole_run: bool) -> int:
+def run_file(wanted: Wanted) -> int:
+    """Run a pipeline to its end; the exit code. Raises `FlumeError` for what can't be started."""
+    test = TestRun(
+        read_text(wanted.file, "FILE"),
+        wanted.data,
+        wanted.pins or {},
+        None if wanted.until is None else NodeId(wanted.until),
+    )
+    try:
+        return asyncio.run(_run(test, wanted))
+    except DefinitionError as error:
+        for problem in error.problems:
+            say(line_of(problem, wanted.file))
+        return 1
+
+
+async def _run(test: TestRun, wanted: Wanted) -> int:
     settings = read_settings()
-    composition = Composition(settings, read_secrets(settings), None, node_paths, fires_schedules=False)
+    configure_logging(settings, least=logging.WARNING)
+    composition = Composition(settings, read_secrets(settings), None, wanted.node_paths, fires_schedules=False)
     async with local_orchestrator(composition) as orchestrator:
         for failure in orchestrator.registry.failures:
-            typer.echo(f"{failure.source}: {failure.reason}", err=True)
+            say(f"{failure.source}: {failure.reason}")
         started = await orchestrator.runs.test("default", test)
         if started.run is None:
             raise AssertionError("a run without a start key can't be a repetition")
-        run = await _follow(orchestrator, started.run)
-        output = await RunValues(orchestrator.store).load_output(run.root.output)
-    if whole_run:
-        typer.echo(json.dumps(_shown(run, output), ensure_ascii=False, indent=2))
-    elif run.status is RunStatus.COMPLETED:
-        typer.echo(output if isinstance(output, str) else json.dumps(output, ensure_ascii=False, indent=2))
+        plan = await orchestrator.plans.of_run(started.run.origin)
+        run, rev = await _follow(orchestrator, plan, started.run)
+        await _print_result(orchestrator, plan, run, rev, wanted.format)
+    if run.status is not RunStatus.COMPLETED:
+        _tell_failure(run, wanted)
     return _exit_code(run)
 
 
-async def _follow(orchestrator: Orchestrator, run: Run) -> Run:
-    """Show what happens until the run has ended. The first Ctrl-C cancels the run, the next one ends the process."""
-    loop = asyncio.get_running_loop()
-    interrupted = asyncio.Event()
-
-    def interrupt() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
-        interrupted.set()
-
-    shown: dict[NodeId, NodeState] = {}
-    with orchestrator.engine.watch(run.id) as watch:
-        loop.add_signal_handler(signal.SIGINT, interrupt)
-        cancelling = loop.create_task(_cancel_when(interrupted, orchestrator, run))
+async def _follow(orchestrator: Orchestrator, plan: Plan, run: Run) -> tuple[Run, int]:
+    """Show what happens until the run has ended; the run then, and its revision."""
+    progress = make_progress()
+    with interruptible() as interrupted:
+        cancelling = asyncio.create_task(_cancel_when(interrupted, orchestrator, run, progress), name="cancel")
         try:
-            _show_changes(run, shown)
-            while not run.status.is_ended:
-                run = await watch.next()
-                _show_changes(run, shown)
+            return await show_run(orchestrator, plan, run, progress)
         finally:
-            loop.remove_signal_handler(signal.SIGINT)
             cancelling.cancel()
-    return run
+            await asyncio.gather(cancelling, return_exceptions=True)
+            progress.close()
 
 
-async def _cancel_when(interrupted: asyncio.Event, orchestrator: Orchestrator, run: Run) -> None:
+async def _cancel_when(interrupted: asyncio.Event, orchestrator: Orchestrator, run: Run, progress: Progress) -> None:
     await interrupted.wait()
-    typer.echo("cancelling the run; press Ctrl-C again to leave at once", err=True)
+    progress.note("cancelling the run; press Ctrl-C again to leave at once")
     await orchestrator.engine.cancel(run.id)
 
 
-def _show_changes(run: Run, shown: dict[NodeId, NodeState]) -> None:
-    for node_id, state in run.root.nodes.items():
-        if shown.get(node_id) is state:
-            continue
-        shown[node_id] = state
-        took = ""
-        if state.status.is_settled and state.started_at is not None and state.completed_at is not None:
-            took = f" in {state.completed_at - state.started_at} ms"
-        why = f": {state.error.code}: {state.error.message}" if state.error is not None else ""
-        typer.echo(f"  {node_id}: {_MARKS.get(state.status, state.status)}{took}{why}", err=True)
-    if run.status.is_ended and run.root.error is not None:
-        error = run.root.error
-        typer.echo(
-            f"run {run.status}: {f'{error.node}: ' if error.node else ''}{error.code}: {error.message}", err=True
-        )
+async def _print_result(orchestrator: Orchestrator, plan: Plan, run: Run, rev: int, format: Format) -> None:
+    if format in (Format.JSON, Format.YAML):
+        print_text(_as_text(await _whole(orchestrator, plan, run, rev), format))
+    elif run.status is RunStatus.COMPLETED:
+        print_output(await RunValues(orchestrator.store).load_output(run.root.output))
 
 
-def _shown(run: Run, output: JsonValue) -> dict[str, JsonValue]:
-    """The run as ``-o json`` prints it."""
+async def _whole(orchestrator: Orchestrator, plan: Plan, run: Run, rev: int) -> Record:
+    return run_record(run, rev, plan, await load_values(orchestrator.store, payload_refs(run), _WHOLE))
+
+
+def _as_text(record: Record, format: Format) -> str:
+    from orjson import OPT_INDENT_2, dumps, loads
+
+    # Values stand in the record as the JSON they have already, which is only laid out well once it was read again.
+    value = loads(to_json(record))
+    return as_yaml(value) if format is Format.YAML else dumps(value, option=OPT_INDENT_2).decode()
+
+
+def _tell_failure(run: Run, wanted: Wanted) -> None:
     error = run.root.error
-    return {
-        "id": run.id,
-        "pipeline": run.origin.pipeline,
-        "status": run.status.value,
-        "output": output,
-        "error": None
-        if error is None
-        else {"code": error.code, "message": error.message, "node": error.node, "retryable": error.retryable},
-        "nodes": {
-            node_id: {"status": state.status.value, "attempt": state.attempt}
-            for node_id, state in run.root.nodes.items()
-        },
-    }
+    if error is None:
+        say(f"run {run.status}")
+        return
+    state = run.root.nodes.get(NodeId(error.node)) if error.node else None
+    tries = f" (after {state.attempt} attempts)" if state is not None and state.attempt > 1 else ""
+    where = f"{error.node}: " if error.node else ""
+    say(f"run {run.status}: {where}{error.code}: {error.message}{tries}")
+    if run.status is RunStatus.FAILED and wanted.format is Format.TEXT:
+        say(f"every node with its output and attempts: flume run {wanted.file} … -o json")
 
 
 def _exit_code(run: Run) -> int:
@@ -131,6 +133,6 @@ def _exit_code(run: Run) -> int:
         case RunStatus.COMPLETED:
             return 0
         case RunStatus.CANCELLED:
-            return 130
+            return INTERRUPTED
         case _:
             return 1

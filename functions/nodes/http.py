@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from flume.nodes import Node, NodeConfig, NodeInput, NodeSettings, Result, Role
 from flume.nodes.fields import Duration
-from functions.nodes.http_headers import RequestHeaders, ResponseHeaders, scalar_text
+from functions.nodes.http_headers import RequestHeaders, ResponseHeaders, ScalarInput, scalar_text
 
 DEFAULT_MAX_BYTES = 16 * 1024 * 1024
 MOST_MAX_BYTES = 256 * 1024 * 1024
@@ -31,7 +31,7 @@ def _check_expected(status: str) -> str:
     return status
 
 
-Scalar: TypeAlias = Annotated[str, BeforeValidator(scalar_text)]
+Scalar: TypeAlias = Annotated[str, BeforeValidator(scalar_text, json_schema_input_type=ScalarInput)]
 
 
 class Bearer(NodeConfig):
@@ -69,7 +69,9 @@ class HttpRequest(Node):
         timeout: Duration | None = None
         follow_redirects: bool = True
         auth: Annotated[Bearer | Basic, Field(discriminator="type")] | None = None
-        expect: Annotated[list[Scalar], BeforeValidator(_as_list)] = Field(default=["2xx", "3xx"], min_length=1)
+        expect: Annotated[list[Scalar], BeforeValidator(_as_list, json_schema_input_type=Scalar | list[Scalar])] = (
+            Field(default=["2xx", "3xx"], min_length=1)
+        )
         max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1, le=MOST_MAX_BYTES)
 
         @field_validator("expect")

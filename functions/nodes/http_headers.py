@@ -5,7 +5,7 @@ Line breaks in a value would end the field and begin another: data from a run mu
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator
 
@@ -37,6 +37,9 @@ REFUSED_IN_RESPONSES = HOP_BY_HOP | {
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]{0,16384}")
+
+ScalarInput: TypeAlias = str | float | bool
+"""What a pipeline may write where a text is needed. Schemas must say so, since documents are checked against them first."""
 
 
 def scalar_text(value: object) -> object:
@@ -77,8 +80,10 @@ def _check_response(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-RequestHeaders = Annotated[dict[str, str], BeforeValidator(_scalar_values), AfterValidator(_check_request)]
+_AsText = BeforeValidator(_scalar_values, json_schema_input_type=dict[str, ScalarInput])
+
+RequestHeaders = Annotated[dict[str, str], _AsText, AfterValidator(_check_request)]
 """Header fields of a request; numbers and booleans become text."""
 
-ResponseHeaders = Annotated[dict[str, str], BeforeValidator(_scalar_values), AfterValidator(_check_response)]
+ResponseHeaders = Annotated[dict[str, str], _AsText, AfterValidator(_check_response)]
 """Header fields of the answer to a waiting caller."""

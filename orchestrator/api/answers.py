@@ -2,9 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
 from fastapi import Response
 
 from eventing.hook_responses import HookResponse, safe_response
@@ -18,19 +16,19 @@ from orchestrator.api.presentation import (
     started_record,
     to_json,
 )
+from orchestrator.api.problems import problem
 from orchestrator.bus import run_topic
-from orchestrator.engine import Started, Watch
+from orchestrator.engine import Started
 from orchestrator.service import Orchestrator
 from orchestrator.state import Failure, Run, RunStatus
 from orchestrator.values import RunValues
+from orchestrator.watching import Watch
 
 LOOK_AGAIN_S = 1.0
 """How often a waiting caller's run is looked up in the store while this process does not hold it."""
 
 RUN_HEADER = "Flume-Run"
 """The header that names the run behind an answer."""
-
-PROBLEM = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +148,10 @@ def failed_run(run: Run, failure: Failure | None = None) -> Response:
     """500: the run failed, or was cancelled before it had a result."""
     failure = failure or run.root.error or Failure("failed", "the run failed")
     is_cancelled = run.status is RunStatus.CANCELLED
-    return problem_response(
+    return problem(
         500,
-        code="run-cancelled" if is_cancelled else "run-failed",
-        title="The run was cancelled" if is_cancelled else "The run failed",
-        detail=failure.message if failure.node is None else f"{failure.node}: {failure.message}",
+        "run-cancelled" if is_cancelled else "run-failed",
+        failure.message if failure.node is None else f"{failure.node}: {failure.message}",
         headers={RUN_HEADER: run.id},
         instance=run_path(run.id, run.origin.namespace),
         error=failure_record(failure),
@@ -164,21 +161,6 @@ def failed_run(run: Run, failure: Failure | None = None) -> Response:
             "links": run_links(run.id, run.origin.namespace, run.origin.pipeline),
         },
     )
-
-
-def problem_response(
-    status: int, *, code: str, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
-) -> Response:
-    """A problem (RFC 9457) that no exception stands for."""
-    record = {
-        "type": f"urn:flume:problem:{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        **more,
-    }
-    return Response(orjson.dumps(record), status, headers, media_type=PROBLEM)
 
 
 def json_response(content: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -15,6 +15,8 @@ from flume.values import JsonObject
 from orchestrator.service import Orchestrator
 from orchestrator.store import AuditEntry
 
+NAMESPACE_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+
 ANONYMOUS = "anonymous"
 """Who acts, in the audit log, where nobody has to say who they are."""
 
@@ -51,7 +53,7 @@ async def current_caller(request: Request) -> Caller:
 
 async def current_namespace(
     request: Request,
-    namespace: Annotated[str, Query(description="The tenant.", min_length=1, max_length=63)] = "default",
+    namespace: Annotated[str, Query(description="The tenant.", pattern=NAMESPACE_PATTERN)] = "default",
 ) -> str:
     """The namespace that the call is about. Raises `NotFoundError` for one that the caller has no right to."""
     caller: Caller = request.state.caller

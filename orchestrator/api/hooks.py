@@ -6,7 +6,6 @@ sandboxed. Whoever may not call learns only that the hook exists.
 
 import asyncio
 from collections.abc import Mapping
-from inspect import isawaitable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -17,11 +16,11 @@ from eventing.signatures import authorize
 from eventing.webhooks import HookRequest, trigger_data
 from flume.errors import FlumeError, NotFoundError
 from flume.pipeline import PipelineStatus, WebhookAuth, WebhookTrigger
-from orchestrator.api.answers import problem_response
 from orchestrator.api.context import TheOrchestrator
 from orchestrator.api.hook_index import HookIndex
 from orchestrator.api.invoke import START_ANSWERS, answer_start
 from orchestrator.api.parameters import hops, read_bounded, start_key, traceparent
+from orchestrator.api.problems import flume_problem, problem
 from orchestrator.runs import Start
 from orchestrator.service import Orchestrator
 from orchestrator.store import PipelineRecord
@@ -47,7 +46,7 @@ async def call_hook(namespace: str, path: str, request: Request, orchestrator: T
     try:
         response = await _answer(orchestrator, namespace, path, request)
     except FlumeError as error:
-        response = await _told(request, error)
+        response = flume_problem(request, error)
     for name, value in FORCED_HEADERS:
         response.headers[name] = value
     return response
@@ -71,11 +70,10 @@ async def _answer(orchestrator: Orchestrator, namespace: str, path: str, request
     if request.method not in trigger.methods:
         return _wrong_method(request.method, trigger)
     if record.status is PipelineStatus.PAUSED:
-        return problem_response(
+        return problem(
             503,
-            code="pipeline-paused",
-            title="The pipeline is paused",
-            detail=f"pipeline '{record.name}' is paused and takes no calls",
+            "pipeline-paused",
+            f"pipeline '{record.name}' is paused and takes no calls",
             headers={"Retry-After": str(PAUSED_RETRY_AFTER_S)},
         )
     called = HookRequest(
@@ -87,11 +85,10 @@ async def _answer(orchestrator: Orchestrator, namespace: str, path: str, request
     )
     secrets: Mapping[str, str] = getattr(request.app.state, "secrets", {})
     if not authorize(trigger, called, None if trigger.secret is None else secrets.get(trigger.secret)):
-        return problem_response(
+        return problem(
             401,
-            code="unauthorized",
-            title="The hook wants authentication",
-            detail=f"this hook takes calls with {trigger.auth} authentication, and this one has none that is right",
+            "unauthorized",
+            f"this hook takes calls with {trigger.auth} authentication, and this one has none that is right",
             headers={"WWW-Authenticate": _CHALLENGES[trigger.auth]},
         )
     return await _start(orchestrator, record, trigger, called, request)
@@ -135,17 +132,6 @@ async def _find(
     raise _no_hook(namespace, path)
 
 
-async def _told(request: Request, error: FlumeError) -> Response:
-    """The error in the app's own words, so that hooks tell it like the rest of the API."""
-    handlers = request.app.exception_handlers
-    handler = next((handlers[kind] for kind in type(error).__mro__ if kind in handlers), None)
-    if handler is None:
-        raise error
-    response = handler(request, error)
-    told: Response = await response if isawaitable(response) else response
-    return told
-
-
 def _no_hook(namespace: str, path: str) -> NotFoundError:
     return NotFoundError("webhook", f"/hooks/{namespace[:63]}/{path[:200]}", "no active pipeline has this path")
 
@@ -154,11 +140,10 @@ def _wrong_method(method: str, trigger: WebhookTrigger) -> Response:
     allow = ", ".join(trigger.methods)
     if method == "OPTIONS":
         return Response(status_code=204, headers={"Allow": f"{allow}, OPTIONS"})
-    return problem_response(
+    return problem(
         405,
-        code="method-not-allowed",
-        title="The hook takes other methods",
-        detail=f"this hook takes {allow}, not {method}",
+        "method-not-allowed",
+        f"this hook takes {allow}, not {method}",
         headers={"Allow": allow},
     )
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from eventing.bodies import read_body
 from orchestrator.api.answers import accepted, status_of, synchronous_answer, until_answered
-from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator
+from orchestrator.api.context import Caller, TheNamespace
 from orchestrator.api.parameters import hops, read_bounded, start_key, traceparent, wanted_wait_s
 from orchestrator.api.run_models import PROBLEM_ANSWERS, RunRecord, StartedRun
 from orchestrator.engine import Started
@@ -65,14 +65,15 @@ START_ANSWERS: dict[int | str, dict[str, Any]] = {
     },
     response_class=Response,
 )
-async def invoke(
-    name: str, request: Request, orchestrator: TheOrchestrator, caller: TheCaller, namespace: TheNamespace
-) -> Response:
+async def invoke(name: str, request: Request, namespace: TheNamespace) -> Response:
     """Start a run with the body as ``trigger.data``.
 
     Works for active and paused pipelines. Returns once the run is durable or, with ``Prefer: wait``, once it has ended
     or its http-response has run.
     """
+    # Each dependency costs as much as a node, so what needs no declaration is taken by hand here.
+    orchestrator: Orchestrator = request.app.state.orchestrator
+    caller: Caller = request.state.caller
     headers = request.headers
     wait_s = wanted_wait_s(headers)
     body = await read_bounded(request.stream(), headers)

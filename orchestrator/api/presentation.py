@@ -50,7 +50,7 @@ def timestamp(at: Millis | None) -> str | None:
     """A moment in RFC 3339, UTC, with milliseconds."""
     if at is None:
         return None
-    return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def run_record(run: Run, rev: int, plan: Plan | None, loaded: Loaded = NOTHING_LOADED) -> Record:

@@ -306,18 +306,6 @@ class BulkAnswer(Shown):
     has_more: bool
 
 
-class ProblemRecord(BaseModel):
-    """An error (RFC 9457)."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-
-
 PROBLEM_ANSWERS: dict[int | str, dict[str, Any]] = {
     status: {
         "description": description,

@@ -77,7 +77,8 @@ async def start_test_run(
     body: TestRunBody, request: Request, orchestrator: TheOrchestrator, caller: TheCaller, namespace: TheNamespace
 ) -> Response:
     """Run a document that is not saved, with outputs given for some nodes, up to one of them if wanted."""
-    definition = body.definition if isinstance(body.definition, str) else orjson.dumps(body.definition).decode()
+    definition = checked(body.definition, "/definition")
+    definition = definition if isinstance(definition, str) else orjson.dumps(definition).decode()
     test = TestRun(
         definition,
         checked(body.data, "/data"),

@@ -10,6 +10,7 @@ from flume.errors import NodeError
 from flume.nodes import Registry, Role
 from flume.nodes.registry import installed_node_types
 from flume.testing import run_node
+from flume.validation import validate
 from functions.nodes.http import HttpResponse
 
 BUILT_IN = {
@@ -85,3 +86,18 @@ async def test_http_response_refuses_what_would_reach_beyond_its_answer(config: 
 
     assert (failed.value.code, failed.value.retryable) == ("bad-input", False)
     assert "a=b" not in str(failed.value)
+
+
+def test_numbers_and_booleans_may_stand_where_http_wants_text() -> None:
+    text = """apiVersion: flume/v1
+kind: Pipeline
+metadata: {name: scalars}
+nodes:
+  - id: ask
+    type: http-request
+    config: {url: "http://example.org", expect: [404, 2xx], query: {page: 2, tags: [1, true]}, headers: {X-Count: 3}}
+    inputs: {form: {count: 1}}
+  - {id: one-status, type: http-request, config: {url: "http://example.org", expect: 404}}
+  - {id: answer, type: http-response, config: {headers: {X-Count: 2}}}
+"""
+    assert validate(text, Registry(installed_node_types)).problems == ()

@@ -213,6 +213,12 @@ def test_of_two_nodes_that_crash_together_one_is_blamed_and_the_other_cancelled(
     assert story.commands == (StopAttempt(Instance("b"), 1),)
 
 
+def test_nothing_starts_behind_a_node_whose_scope_ended_in_the_same_step() -> None:
+    story = Story(plan_of("a -error-> after, b")).take_over().take_over().take_over()
+    assert (story.status, story.commands) == ("failed", ())
+    assert story.statuses() == {"a": "failed", "b": "failed"}
+
+
 def test_taking_over_a_run_that_has_not_begun_changes_nothing() -> None:
     story = Story(plan_of("a"))
     story.run = new_run(story.plan)

@@ -127,6 +127,14 @@ def test_of_a_run_that_has_not_begun_nothing_is_pending_or_due() -> None:
     assert (pending(plan, run), wake_at(run), is_asleep(run)) == ((), None, False)
 
 
+def test_an_item_that_a_store_kept_under_way_in_a_run_that_ended_is_not_pending() -> None:
+    story = Story(plan_of("each", loops={"each": "x"})).open_loop("each", 1)
+    item = story.run.scopes[ScopePath("each[0]")]
+    run = story.cancel().run
+    stray = replace(run, scopes={**run.scopes, ScopePath("each[0]"): item})
+    assert pending(story.plan, stray) == ()
+
+
 def test_a_deadline_of_a_run_that_ended_wakes_nobody() -> None:
     assert wake_at(Story(plan_of("a", timeout=timedelta(seconds=1))).complete("a").run) is None
 
@@ -164,6 +172,11 @@ def test_only_ended_items_that_are_stored_as_they_are_may_be_put_away() -> None:
     assert set(without_ended_items(second, stored=first).scopes) == {"", "each[1]", "each[2]"}
     assert set(without_ended_items(second, stored=second).scopes) == {"", "each[2]"}
     assert without_ended_items(first, stored=story.run.__class__(first.origin, {})) is first
+
+
+def test_a_run_that_ended_keeps_its_root() -> None:
+    run = Story(plan_of("each", loops={"each": "x"})).open_loop("each", 1).complete("each[0].x").complete("each").run
+    assert set(without_ended_items(run, stored=run).scopes) == {""}
 
 
 def test_a_run_without_loops_has_nothing_to_put_away() -> None:

@@ -224,10 +224,23 @@ def test_a_condition_that_cannot_be_evaluated_fails_the_loop() -> None:
     assert story.ignores(LoopStepDecided(START, Instance("each"), 0, True))
 
 
+def test_a_decision_about_a_loop_that_failed_comes_too_late() -> None:
+    story = Story(plan_of("each -error-> mend", loops={"each": "x"})).open_loop("each", None).fail("each")
+    assert story.statuses() == {"each": "failed", "mend": "running"}
+    assert story.ignores(LoopStepDecided(START, Instance("each"), 0, True))
+
+
+def test_an_item_of_a_loop_that_failed_is_not_counted_again_by_a_new_owner() -> None:
+    story = Story(plan_of("each -error-> mend", loops={"each": "x"})).open_loop("each", 3).fail("each[0].x")
+    before = story.node("each")
+    assert story.take_over().node("each") == before
+
+
 def test_a_while_loop_that_collects_errors_goes_on_after_a_failed_item() -> None:
     story = loop_story(None, collects={"each"}).decide("each", 0, goes_on=True).fail("each[0].x")
     assert story.commands == (DecideLoopStep(Instance("each"), 1, 1),)
     assert (story.loop("each").failed, story.loop("each").last) == (1, None)
+    assert pending(story.plan, story.run) == story.commands
 
 
 def nested_story() -> Story:
@@ -350,6 +363,15 @@ def test_an_item_that_was_put_away_is_not_cancelled_again() -> None:
     assert story.cancel().commands == (StopAttempt(Instance("each[1].x"), 1),)
 
 
+def test_an_item_that_ended_but_was_not_counted_keeps_its_end_when_the_run_is_cancelled() -> None:
+    story = loop_story(2)
+    ended = loop_story(2).complete("each[0].x").run.scopes[ScopePath("each[0]")]
+    story.run = replace(story.run, scopes={**story.run.scopes, ScopePath("each[0]"): ended})
+    story.cancel()
+    assert story.run.scopes[ScopePath("each[0]")] is ended
+    assert story.scope_status("each[1]") == "cancelled"
+
+
 def partly_done() -> NodeState:
     return NodeState(
         NodeStatus.RUNNING,
@@ -376,6 +398,13 @@ def test_items_to_run_again_wait_their_turn() -> None:
     story = Story(plan, seeds={"each": partly_done()})
     assert (story.commands, story.loop("each").redo, story.loop("each").next) == ((start("each[0].x"),), (2,), 3)
     assert story.complete("each[0].x").commands == (start("each[2].x"),)
+
+
+def test_a_loop_of_which_only_earlier_items_are_left_runs_those() -> None:
+    seed = replace(partly_done(), loop=LoopState(3, next=3, redo=(1,), succeeded=2))
+    story = Story(plan_of("each", loops={"each": "x"}), seeds={"each": seed})
+    assert story.commands == (start("each[1].x"),)
+    assert story.complete("each[1].x").commands == (GATHER,)
 
 
 def test_a_retried_run_takes_over_results_and_goes_on_behind_them() -> None:
@@ -412,8 +441,8 @@ def test_what_is_neither_a_result_nor_a_loop_is_run_anew() -> None:
 
 def test_only_the_top_level_takes_over_results() -> None:
     done = NodeState(NodeStatus.COMPLETED, port="out", output=inline(1))
-    story = Story(plan_of("each", loops={"each": "x"}), seeds={"x": done}).open_loop("each", 1)
-    assert story.commands == (start("each[0].x"),)
+    plan = plan_of("each", loops={"each": "x"}, concurrency={"each": 1})
+    assert Story(plan, seeds={"each": partly_done(), "x": done}).commands == (start("each[0].x"),)
 
 
 def test_an_attempt_whose_beginning_is_not_known_began_when_it_ended() -> None:

@@ -7,17 +7,14 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 
 from flume.cli.local import Composition, local_orchestrator
 from flume.cli.settings import Settings
-from flume.errors import ConflictError, DefinitionError, FlumeError, NotFoundError, TooLargeError
 from flume.nodes import Node, NodeInput
 from flume.source import read_source
 from orchestrator.api import hooks, invoke, logs, runs, statistics, streams
 from orchestrator.api.context import Caller, Role
-
-STATUSES = ((NotFoundError, 404), (ConflictError, 409), (TooLargeError, 413), (DefinitionError, 422))
+from orchestrator.api.problems import install_problems
 
 
 class Gates:
@@ -93,12 +90,7 @@ def make_app(orchestrator, secrets, namespaces=None):
         request.state.caller = Caller("ada", Role.ADMIN, namespaces, "127.0.0.1")
         return await call_next(request)
 
-    @app.exception_handler(FlumeError)
-    async def tell(request: Request, error: FlumeError):
-        status = next((status for kind, status in STATUSES if isinstance(error, kind)), 400)
-        status = 422 if error.code == "key-reused" else status
-        return JSONResponse({"code": error.code, "detail": str(error)}, status)
-
+    install_problems(app)
     for part in (runs, invoke, hooks, streams, logs, statistics):
         app.include_router(part.router)
     return app

@@ -1,0 +1,108 @@
+"""Commands that need no server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flume.cli.options import DataPairs, Format, NodePaths, Output, Picture, Pins, WholeData
+
+
+def run(
+    file: Annotated[str, typer.Argument(help="The pipeline, as YAML or JSON; - reads it from the standard input.")],
+    data: DataPairs = None,
+    data_json: WholeData = None,
+    pin: Pins = None,
+    until: Annotated[str | None, typer.Option(help="The last node to run.", metavar="NODE")] = None,
+    nodes: NodePaths = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Run a pipeline right here, and print its output.
+
+    Steps are shown on stderr; stdout holds the run's output alone, or the run with all its nodes with -o json. Ctrl-C
+    cancels the run, a second one leaves at once.
+
+    Example: flume run examples/hello.yaml -d name=Ada
+    """
+    from flume.cli.arguments import read_data, read_pins
+    from flume.cli.running import Wanted, run_file
+
+    wanted = Wanted(file, read_data(data, data_json), read_pins(pin), until, nodes or [], output)
+    raise typer.Exit(run_file(wanted))
+
+
+def validate(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Pipelines, as YAML or JSON, and folders that hold some; - is the standard input."),
+    ],
+    nodes: NodePaths = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Tell all problems of pipeline documents, as file:line:column.
+
+    Example: flume validate examples pipeline.yaml --nodes nodes
+    """
+    from flume.cli.validating import validate_files
+
+    raise typer.Exit(0 if validate_files(files, node_paths=nodes or [], format=output) else 1)
+
+
+def init(folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")] = Path()) -> None:
+    """Make a starter project: a pipeline, a custom node and a test.
+
+    Example: flume init greeter
+    """
+    from flume.cli.scaffold import make_project
+
+    make_project(folder)
+
+
+def graph(
+    file: Annotated[str, typer.Argument(help="The pipeline; - reads it from the standard input.")],
+    picture: Annotated[Picture, typer.Option("--format", help="How to draw it.")] = Picture.TEXT,
+) -> None:
+    """Draw a pipeline.
+
+    Example: flume graph examples/hello.yaml --format svg > hello.svg
+    """
+    from flume.cli.graphing import draw_file
+
+    raise typer.Exit(0 if draw_file(file, picture) else 1)
+
+
+def schema() -> None:
+    """Print the JSON Schema of the pipeline document, for editors.
+
+    Example: flume schema > pipeline.schema.json
+    """
+    from flume.cli.printing import as_json, print_text
+    from flume.schema import pipeline_schema
+
+    print_text(as_json(pipeline_schema()))
+
+
+def config(output: Output = Format.TEXT) -> None:
+    """List all settings with value, default and meaning; they are environment variables.
+
+    Example: flume config -o wide
+    """
+    from flume.cli.settings_list import print_settings
+
+    print_settings(output)
+
+
+def version() -> None:
+    """Print the version of Flume.
+
+    Example: flume version
+    """
+    import flume
+
+    typer.echo(flume.__version__)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (run, validate, init, graph, schema, config, version):
+        app.command()(command)

@@ -1,0 +1,92 @@
+"""What commands print: results on stdout, everything else on stderr."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from flume.cli.options import Format
+from flume.values import JsonValue
+
+
+def say(line: str = "") -> None:
+    """A line for people, on stderr."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def print_text(text: str) -> None:
+    """A result, on stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def as_json(value: JsonValue) -> str:
+    """Indented JSON, with characters beyond ASCII as they are."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def as_yaml(value: JsonValue) -> str:
+    """YAML whose keys keep their order."""
+    # Here, because most calls print none and the import takes as long as the rest of a small command.
+    import yaml
+
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def print_value(value: JsonValue, format: Format) -> None:
+    """A value as JSON, or as YAML where that is wanted."""
+    print_text(as_yaml(value) if format is Format.YAML else as_json(value))
+
+
+def print_output(value: JsonValue) -> None:
+    """What a run gave: text as it is, everything else as JSON."""
+    print_text(value if isinstance(value, str) else as_json(value))
+
+
+def print_table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
+    """Rows under headings, in columns as wide as need be."""
+    lines = [[heading.upper() for heading in headings], *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    for line in lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        print_text("  ".join(cells).rstrip())
+
+
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """Names and values, one a line; what is empty is left out, and what is no text is shown as JSON."""
+    shown = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+    width = max((len(name) for name in shown), default=0)
+    for name, value in shown.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        indented = text.replace("\n", "\n" + " " * (width + 3))
+        print_text(f"{name + ':':<{width + 2}} {indented}")
+
+
+def age(timestamp: str | None) -> str:
+    """How long ago a moment was, in one unit; ``-`` for none."""
+    if not timestamp:
+        return "-"
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
+    if seconds < 0:
+        return f"in {_span(-seconds)}"
+    return _span(seconds)
+
+
+def took(started_at: str | None, completed_at: str | None) -> str:
+    """How long something took, empty if it has not both begun and ended."""
+    if not started_at or not completed_at:
+        return ""
+    seconds = (datetime.fromisoformat(completed_at) - datetime.fromisoformat(started_at)).total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else _span(seconds)
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"

@@ -1,0 +1,147 @@
+"""``flume init`` and ``flume nodes new``: files to begin with. Nothing that exists is ever overwritten."""
+
+import re
+from pathlib import Path
+
+from flume.cli.printing import say
+from flume.errors import ConflictError, RequestError
+
+_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\Z", re.ASCII)
+
+_PIPELINE = """\
+# Run it:      flume run pipeline.yaml --nodes nodes -d name=Ada
+# Check it:    flume validate pipeline.yaml --nodes nodes
+# Serve it:    flume dev
+apiVersion: flume/v1
+kind: Pipeline
+metadata:
+  name: hello
+  description: Greets somebody, loudly.
+trigger: {type: webhook, path: hello}
+inputs:
+  name: {type: string, default: world, description: Who is greeted}
+nodes:
+  - id: greet
+    type: template
+    config: {template: "Hello, {{ inputs.name }}!"}
+  - id: shout
+    type: shout
+    inputs: {text: "{{ greet.output }}", times: 2}
+edges:
+  - {from: greet, to: shout}
+"""
+
+_TEST = """\
+import asyncio
+from pathlib import Path
+
+from flume.testing import run_node, run_pipeline
+
+from nodes.shout import Shout
+
+HERE = Path(__file__).parent.parent
+
+
+def test_a_text_is_shouted_as_often_as_asked():
+    result = asyncio.run(run_node(Shout, inputs={"text": "hi", "times": 2}))
+    assert result.output == {"result": "HI HI"}
+
+
+def test_the_pipeline_greets_loudly():
+    text = (HERE / "pipeline.yaml").read_text()
+    run = asyncio.run(run_pipeline(text, data={"name": "Ada"}, nodes=[HERE / "nodes"]))
+    assert run.output == {"result": "HELLO, ADA! HELLO, ADA!"}
+"""
+
+_SHOUT = '''\
+from flume.nodes import Node, NodeInput, NodeOutput, registry
+
+
+@registry.register
+class Shout(Node):
+    """Says a text in capitals."""
+
+    name = "shout"
+
+    class Input(NodeInput):
+        text: str
+        times: int = 1
+
+    class Output(NodeOutput):
+        result: str
+
+    async def execute(self, input: Input) -> Output:
+        return self.Output(result=" ".join([input.text.upper()] * input.times))
+'''
+
+_NODE = '''\
+from flume.nodes import Node, NodeConfig, NodeError, NodeInput, NodeOutput, registry
+
+
+@registry.register
+class {class_name}(Node):
+    """Say here what the node does; the first line stands in lists."""
+
+    name = "{name}"
+
+    class Config(NodeConfig):
+        # Options that are the same for all data.
+        prefix: str = ""
+
+    class Input(NodeInput):
+        # The data that the node works on.
+        text: str
+
+    class Output(NodeOutput):
+        result: str
+
+    async def execute(self, input: Input) -> Output:
+        if not input.text:
+            raise NodeError("there is no text", retryable=False)
+        return self.Output(result=self.config.prefix + input.text)
+'''
+
+_IGNORED = "flume-data/\n__pycache__/\n"
+
+# Lets a test import the node files next to it, whatever runner starts it.
+_CONFTEST = "import sys\nfrom pathlib import Path\n\nsys.path.insert(0, str(Path(__file__).parent))\n"
+
+
+def make_project(folder: Path) -> None:
+    """Write a starter project. Raises `ConflictError` if one of its files is there already; then nothing is written."""
+    files = {
+        "pipeline.yaml": _PIPELINE,
+        "nodes/shout.py": _SHOUT,
+        "tests/test_pipeline.py": _TEST,
+        "conftest.py": _CONFTEST,
+        ".gitignore": _IGNORED,
+    }
+    _write(folder, files)
+    place = "" if folder == Path() else f"cd {folder} && "
+    say(f"next: {place}flume run pipeline.yaml --nodes nodes -d name=Ada")
+
+
+def make_node(name: str, folder: Path) -> None:
+    """Write the file of a custom node. Raises `RequestError` for a name that no type may have, `ConflictError` as above."""
+    if not _NAME.match(name):
+        raise RequestError(
+            f"'{name}' can't be a node type's name: use small letters, digits and hyphens, beginning with a letter"
+        )
+    class_name = "".join(part.capitalize() for part in name.split("-"))
+    file = f"{name.replace('-', '_')}.py"
+    _write(folder, {file: _NODE.format(name=name, class_name=class_name)})
+    say(f"use it with 'type: {name}': flume nodes show {name} --nodes {folder / file}")
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    taken = [name for name in files if (folder / name).exists()]
+    if taken:
+        raise ConflictError(f"{folder / taken[0]} is there already", hint="nothing was written; choose another folder")
+    try:
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            say(f"made {path}")
+    except OSError as error:
+        raise RequestError(f"{folder} can't be written to: {error.strerror}") from error

@@ -1,0 +1,86 @@
+"""What only a socket shows: bounds on what is read, streams that end, ports."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import Response
+
+from flume.errors import SettingError
+from orchestrator.api.event_stream import EventStream
+from orchestrator.api.server import serve
+
+
+async def app(scope, receive, send):
+    if scope["path"] != "/stream":
+        await Response(b"hello")(scope, receive, send)
+        return
+
+    async def pieces():
+        yield b": first\n\n"
+        await asyncio.Event().wait()
+
+    await EventStream(pieces())(scope, receive, send)
+
+
+@asynccontextmanager
+async def serving(**options):
+    stop = asyncio.Event()
+    port = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(
+        serve(
+            app, host="127.0.0.1", port=0, stop=stop, on_listening=lambda host, free: port.set_result(free), **options
+        )
+    )
+    try:
+        yield await port, stop, task
+    finally:
+        stop.set()
+        await task
+
+
+async def test_port_zero_takes_a_free_one_and_tells_it() -> None:
+    async with serving() as (port, _, _), httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/")
+
+    assert (answer.text, "server" in answer.headers) == ("hello", False)
+
+
+async def test_a_taken_port_stops_the_start_with_its_address() -> None:
+    async with serving() as (port, _, _):
+        with pytest.raises(SettingError, match=f"can't listen on 127.0.0.1:{port}"):
+            await serve(app, host="127.0.0.1", port=port, stop=asyncio.Event())
+
+
+async def test_a_stream_ends_properly_when_the_server_stops() -> None:
+    async with serving() as (port, stop, task), httpx.AsyncClient() as client:
+        async with client.stream("GET", f"http://127.0.0.1:{port}/stream") as answer:
+            pieces = answer.aiter_bytes()
+            first = await anext(pieces)
+            stop.set()
+            rest = [piece async for piece in pieces]
+        await task
+
+    assert (first, rest) == (b": first\n\n", [])
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nX-Long: ", b"GET /"])
+async def test_a_head_that_does_not_end_is_given_up(head) -> None:
+    async with serving() as (port, _, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        for _ in range(80):
+            writer.write(b"x" * 1024)
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_bodies_do_not_count_as_head() -> None:
+    async with serving() as (port, _, _), httpx.AsyncClient() as client:
+        answer = await client.post(f"http://127.0.0.1:{port}/", content=b"x" * 300_000)
+
+    assert answer.text == "hello"

@@ -1,0 +1,235 @@
+"""Time triggers, round by round, with a clock that a test moves."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from flume.errors import StoreError, UnavailableError
+from flume.pipeline import PipelineStatus
+from orchestrator.engine import Limits
+from orchestrator.store import RunFilter
+
+NOTE = {"id": "a", "type": "log", "inputs": {"message": "x"}}
+MINUTE = 60_000
+
+
+def at(text):
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def cron(schedule="*/10 * * * *", **more):
+    return {"trigger": {"type": "cron", "schedule": schedule, **more}}
+
+
+def every(duration):
+    return {"trigger": {"type": "interval", "every": duration}}
+
+
+async def fired(world):
+    """The due times of all runs, as minutes of the hour (or whole if the day matters), the oldest first."""
+    page = await world.store.list_runs(RunFilter("default"), limit=1000)
+    runs = [(await world.end(summary.id)).origin for summary in reversed(page.items)]
+    return [origin.trigger.detail["dueAt"] for origin in runs if origin.trigger.type in ("cron", "interval")]
+
+
+async def move(world, clock, text):
+    clock.now = at(text)
+    await world.orchestrator.scheduler.round()
+
+
+@pytest.fixture
+def clock(clock):
+    clock.now = at("2026-03-01T12:01:00")
+    return clock
+
+
+async def test_each_due_time_fires_once(open_world, clock):
+    async with open_world(clock=clock) as world:
+        await world.keep(NOTE, **cron())
+        for moment in ("12:01:00", "12:09:59", "12:10:00", "12:10:01", "12:15:00", "12:20:00"):
+            await move(world, clock, f"2026-03-01T{moment}")
+        assert await fired(world) == ["2026-03-01T12:10:00Z", "2026-03-01T12:20:00Z"]
+
+
+async def test_a_run_says_which_trigger_started_it_and_gets_its_data(open_world, clock):
+    async with open_world(clock=clock) as world:
+        await world.keep(NOTE, **cron(id="often", data={"n": 1}))
+        await move(world, clock, "2026-03-01T12:01:00")
+        await move(world, clock, "2026-03-01T12:10:00")
+        (summary,) = (await world.store.list_runs(RunFilter("default"), limit=2)).items
+        run = await world.end(summary.id)
+        assert (run.origin.trigger.type, run.origin.trigger.id, run.origin.trigger.data.value) == (
+            "cron",
+            "often",
+            {"n": 1},
+        )
+
+
+async def test_an_interval_counts_from_its_first_firing(open_world, clock):
+    async with open_world(clock=clock) as world:
+        await world.keep(NOTE, **every("90s"))
+        for moment in ("12:01:00", "12:02:29", "12:02:30", "12:02:45", "12:04:00", "12:05:30"):
+            await move(world, clock, f"2026-03-01T{moment}")
+        assert await fired(world) == ["2026-03-01T12:02:30Z", "2026-03-01T12:04:00Z", "2026-03-01T12:05:30Z"]
+
+
+@pytest.mark.parametrize(
+    ("missed", "expected"),
+    [
+        ("skip", []),
+        ("once", ["2026-03-01T12:30:00Z"]),
+        ("all", ["2026-03-01T12:10:00Z", "2026-03-01T12:20:00Z", "2026-03-01T12:30:00Z"]),
+    ],
+)
+async def test_what_was_missed_while_nobody_was_there(open_world, clock, tmp_path, missed, expected):
+    async with open_world(tmp_path, clock=clock) as world:
+        await world.keep(NOTE, **cron(missed=missed))
+        await move(world, clock, "2026-03-01T12:01:00")
+    async with open_world(tmp_path, clock=clock) as world:
+        await move(world, clock, "2026-03-01T12:35:00")
+        assert await fired(world) == expected
+        await move(world, clock, "2026-03-01T12:40:00")
+        assert await fired(world) == [*expected, "2026-03-01T12:40:00Z"]
+
+
+async def test_a_schedule_remembers_what_fired_last(open_world, clock):
+    async with open_world(clock=clock) as world:
+        await world.keep(NOTE, **cron(missed="all"))
+        await move(world, clock, "2026-03-01T12:01:00")
+        await move(world, clock, "2026-03-01T12:35:00")
+        (schedule,) = await world.store.list_schedules()
+        assert (schedule.last_due, schedule.next_due) == (at("2026-03-01T12:30:00"), at("2026-03-01T12:40:00"))
+        newest = (await world.store.list_runs(RunFilter("default"), limit=1)).items[0]
+        assert schedule.last_run == newest.id
+
+
+async def test_what_was_skipped_did_not_fire_last(open_world, clock):
+    async with open_world(clock=clock) as world:
+        await world.keep(NOTE, **cron(missed="skip"))
+        await move(world, clock, "2026-03-01T12:01:00")
+        await move(world, clock, "2026-03-01T12:35:00")
+        (schedule,) = await world.store.list_schedules()
+        assert (schedule.last_due, schedule.last_run) == (None, None)
+
+
+async def test_a_crash_between_start_and_save_does_not_fire_twice(open_world, clock, fragile):
+    async with open_world(clock=clock, wrap=fragile) as world:
+        await world.keep(NOTE, **cron())
+        await move(world, clock, "2026-03-01T12:01:00")
+        fragile.store.broken, fragile.store.failing = {"save_schedule"}, True
+        with pytest.raises(StoreError):
+            await move(world, clock, "2026-03-01T12:10:00")
+        fragile.store.failing = False
+        await move(world, clock, "2026-03-01T12:10:05")
+        assert await fired(world) == ["2026-03-01T12:10:00Z"]
+
+
+async def test_a_firing_that_could_not_be_started_is_tried_again(open_world, clock, fragile):
+    async with open_world(clock=clock, wrap=fragile) as world:
+        await world.keep(NOTE, **cron())
+        await move(world, clock, "2026-03-01T12:01:00")
+        fragile.store.failing = True
+        with pytest.raises(StoreError):
+            await move(world, clock, "2026-03-01T12:10:00")
+        fragile.store.failing = False
+        await move(world, clock, "2026-03-01T12:10:30")
+        assert await fired(world) == ["2026-03-01T12:10:00Z"]
+
+
+async def test_a_pipeline_saved_while_the_store_failed_is_looked_at_again(open_world, clock, fragile):
+    async with open_world(clock=clock, wrap=fragile) as world:
+        await world.orchestrator.scheduler.round()
+        await world.keep(NOTE, **cron())
+        fragile.store.broken, fragile.store.failing = {"list_pipelines"}, True
+        with pytest.raises(StoreError):
+            await world.orchestrator.scheduler.round()
+        fragile.store.failing = False
+        await world.orchestrator.scheduler.round()
+        assert len(await world.store.list_schedules()) == 1
+
+
+async def test_a_paused_pipeline_does_nothing_and_makes_up_for_nothing(open_world, clock):
+    async with open_world(clock=clock) as world:
+        record = await world.keep(NOTE, **cron(missed="all"))
+        pipelines = world.orchestrator.pipelines
+        await move(world, clock, "2026-03-01T12:01:00")
+        record = await pipelines.set_status(record, PipelineStatus.PAUSED)
+        await move(world, clock, "2026-03-01T12:15:00")
+        await move(world, clock, "2026-03-01T12:25:00")
+        await pipelines.set_status(record, PipelineStatus.ACTIVE)
+        await move(world, clock, "2026-03-01T12:26:00")
+        await move(world, clock, "2026-03-01T12:30:00")
+        assert await fired(world) == ["2026-03-01T12:30:00Z"]
+
+
+async def test_a_trigger_that_is_switched_off_does_not_fire(open_world, clock):
+    async with open_world(clock=clock) as world:
+        record = await world.keep(NOTE, **cron())
+        await move(world, clock, "2026-03-01T12:01:00")
+        record = await world.orchestrator.pipelines.set_trigger(record, "cron", enabled=False)
+        await move(world, clock, "2026-03-01T12:10:00")
+        assert await world.store.list_schedules() == []
+        await world.orchestrator.pipelines.set_trigger(record, "cron", enabled=True)
+        await move(world, clock, "2026-03-01T12:11:00")
+        await move(world, clock, "2026-03-01T12:20:00")
+        assert await fired(world) == ["2026-03-01T12:20:00Z"]
+
+
+async def test_a_changed_schedule_counts_from_its_change_and_an_unchanged_one_goes_on(open_world, clock):
+    async with open_world(clock=clock) as world:
+        await world.keep(NOTE, **cron())
+        await move(world, clock, "2026-03-01T12:01:00")
+        await world.keep(NOTE, **cron(data={"n": 2}))
+        await move(world, clock, "2026-03-01T12:02:00")
+        assert [each.next_due for each in await world.store.list_schedules()] == [at("2026-03-01T12:10:00")]
+        await world.keep(NOTE, **cron("*/15 * * * *"))
+        await move(world, clock, "2026-03-01T12:03:00")
+        assert [each.next_due for each in await world.store.list_schedules()] == [at("2026-03-01T12:15:00")]
+
+
+async def test_a_deleted_pipeline_has_no_schedule(open_world, clock):
+    async with open_world(clock=clock) as world:
+        record = await world.keep(NOTE, **cron())
+        await move(world, clock, "2026-03-01T12:01:00")
+        await world.orchestrator.pipelines.delete(record)
+        await move(world, clock, "2026-03-01T12:10:00")
+        assert await world.store.list_schedules() == []
+        assert await fired(world) == []
+
+
+async def test_a_wall_clock_time_that_comes_twice_fires_once(open_world, clock):
+    clock.now = at("2026-10-24T12:00:00")
+    async with open_world(clock=clock) as world:
+        await world.keep(NOTE, **cron("30 2 * * *", timezone="Europe/Warsaw"))
+        await move(world, clock, "2026-10-24T12:00:00")
+        for moment in ("00:30:00", "00:45:00", "01:30:00", "02:00:00"):
+            await move(world, clock, f"2026-10-25T{moment}")
+        assert await fired(world) == ["2026-10-25T00:30:00Z"]
+
+
+async def test_a_start_that_the_pipeline_refuses_is_reported_and_the_schedule_goes_on(open_world, clock, caplog):
+    async with open_world(clock=clock) as world:
+        await world.keep(NOTE, inputs={"n": {"type": "integer"}}, **cron())
+        await move(world, clock, "2026-03-01T12:01:00")
+        await move(world, clock, "2026-03-01T12:10:00")
+        assert [each.next_due for each in await world.store.list_schedules()] == [at("2026-03-01T12:20:00")]
+    assert "a schedule could not start its pipeline" in caplog.messages
+
+
+async def test_the_next_round_waits_no_longer_than_until_the_next_due_time(open_world, clock):
+    async with open_world(clock=clock) as world:
+        assert await world.orchestrator.scheduler.round() == 1.0
+        await world.keep(NOTE, **every("1s"))
+        await world.orchestrator.scheduler.round()
+        clock.forward(900)
+        assert await world.orchestrator.scheduler.round() == pytest.approx(0.1)
+
+
+async def test_a_due_time_waits_while_the_process_has_enough_to_do(open_world, clock):
+    async with open_world(clock=clock, limits=Limits(runs=0)) as world:
+        await world.keep(NOTE, **cron())
+        await move(world, clock, "2026-03-01T12:01:00")
+        with pytest.raises(UnavailableError):
+            await move(world, clock, "2026-03-01T12:10:00")
+        (schedule,) = await world.store.list_schedules()
+        assert schedule.next_due == at("2026-03-01T12:10:00")

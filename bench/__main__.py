@@ -10,13 +10,16 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import engine, history
+from bench import engine, history, http, process
 from bench.harness import print_rows
 
 MEASUREMENTS = {
     "latency": ("From start to durable end, in process", engine.measure_latency),
     "loop": ("A long loop", engine.measure_long_loop),
     "throughput": ("Many runs at once", engine.measure_throughput),
+    "invoke": ("Over HTTP", http.measure_invoke),
+    "process": ("The process", process.measure_process),
+    "crash": ("After kill -9", process.measure_crash),
     "sleep": ("Runs asleep", history.measure_sleeping),
     "history": ("A long history", history.measure_history),
     "validate": ("Validation", history.measure_validation),

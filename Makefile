@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install run test check format bench clean
+.PHONY: help install run test check format bench faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,8 +21,8 @@ else
 endif
 	@touch $@
 
-run: install ## run the first example and show its result
-	@$(BIN)/flume run examples/hello.yaml
+run: install ## start Flume with the examples, and show the first one run
+	@$(BIN)/flume dev examples --demo
 
 test: install ## run all tests
 	$(BIN)/pytest
@@ -39,6 +39,9 @@ format: install ## format and mend what can be mended
 
 bench: install ## measure; prints tables and writes bench/results
 	$(BIN)/python -m bench
+
+faults: install ## kill processes at random moments and check that nothing is lost; some minutes
+	$(BIN)/pytest tests/faults --run-faults
 
 clean: ## remove what the targets above made
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

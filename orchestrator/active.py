@@ -5,11 +5,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from flume.ids import ROOT, Instance, NodeId, RunId, ScopePath, split_instance
+from flume.ids import ROOT, Instance, Millis, NodeId, RunId, ScopePath, split_instance
 from flume.plan import Plan
 from orchestrator.events import Command, DecideLoopStep, Event, GatherLoop, StartAttempt
 from orchestrator.state import NodeState, NodeStatus, Run, Scope
-from orchestrator.store import CommitResult, LogLine, Payload
+from orchestrator.store import Commit, CommitResult, LogLine, Payload
 from orchestrator.values import RunValues
 
 AttemptId = tuple[Instance, int]
@@ -73,12 +73,24 @@ class ActiveRun:
             path: scope for path, scope in self.run.scopes.items() if path != ROOT and before.get(path) is not scope
         }
 
-    def take_logs(self) -> tuple[LogLine, ...]:
-        """The lines that go with the next commit; they are not kept here any longer."""
-        lines = (*self.logs, *self.dropped_lines.values())
-        self.logs.clear()
-        self.dropped_lines.clear()
-        return lines
+    def next_commit(self, id: str, *, owner: str | None, wake_at: Millis | None, expires_at: Millis | None) -> Commit:
+        """The step from what is durable to what is reached, with all that goes with it and is not kept here any longer."""
+        commit = Commit(
+            id=id,
+            run=self.run,
+            expected_rev=self.rev,
+            owner=owner,
+            wake_at=wake_at,
+            nodes=self.changed_nodes(),
+            items=self.changed_items(),
+            payloads=tuple(self.payloads),
+            logs=(*self.logs, *self.dropped_lines.values()),
+            inbox=tuple(self.inbox),
+            expires_at=expires_at,
+        )
+        for sent in (self.payloads, self.logs, self.dropped_lines, self.inbox):
+            sent.clear()
+        return commit
 
     def awaits(self, command: StartAttempt | DecideLoopStep | GatherLoop) -> bool:
         """Whether the run, as far as it has come since the command was given, still wants it carried out."""

@@ -10,7 +10,6 @@ up again when it is due.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from orchestrator.committer import Committer
 from orchestrator.effects import Effects
 from orchestrator.events import (
     CancelRequested,
-    Command,
     DecideLoopStep,
     Event,
     GatherLoop,
@@ -44,17 +42,12 @@ from orchestrator.patience import patiently
 from orchestrator.plans import Plans
 from orchestrator.state import Failure, NodeState, Run, RunOrigin, RunStatus, Scope
 from orchestrator.store import Commit, CommitResult, Payload, RunStore, StoredRun, Verdict
+from orchestrator.stretch import apply_events, compute_stretch
 from orchestrator.tasks import task_group
 from orchestrator.values import RunValues
 from orchestrator.watching import Announcer, Watch
 
 logger = logging.getLogger(__name__)
-
-STRETCH_MS = 10
-"""A run computes for this long before it commits and the others get their turn."""
-
-STRETCH_WEIGHT = 256
-"""What a run does at once before it commits: a node weighs 4, a node within a loop item 1."""
 
 DRAIN_S = 5.0
 """How long a process that stops waits for the store to take what has happened."""
@@ -317,24 +310,10 @@ class Engine:
         active.is_scheduled = False
         if active.is_gone or active.is_ahead:
             return
-        until = time.perf_counter() + STRETCH_MS / 1000
-        weight = 0
-        while active.events or active.at_once:
-            if active.events:
-                self._apply(active, active.events.popleft())
-                continue
-            if self._is_halted:
-                break
-            if weight >= STRETCH_WEIGHT or time.perf_counter() > until:
-                active.is_ahead = active.is_committing
-                break
-            command = active.at_once.popleft()
-            weight += 4 if split_instance(command.instance)[0] == ROOT else 1
-            event = self._effects.answer_at_once(active, command)
-            if event is None:
-                active.held.append(command)
-            else:
-                active.events.append(event)
+        if self._is_halted:
+            apply_events(active, self._effects)
+        elif compute_stretch(active, self._effects):
+            active.is_ahead = active.is_committing
         if active.is_committing:
             return
         if active.has_changed():
@@ -345,39 +324,17 @@ class Engine:
         if active.at_once and not self._is_halted:
             self._schedule(active)
 
-    def _apply(self, active: ActiveRun, event: Event) -> None:
-        active.run, commands = advance(active.plan, active.run, event)
-        for command in commands:
-            self._sort(active, command)
-
-    def _sort(self, active: ActiveRun, command: Command) -> None:
-        if isinstance(command, (StartAttempt, DecideLoopStep)) and self._effects.can_answer_at_once(active, command):
-            active.at_once.append(command)
-        else:
-            active.held.append(command)
-
     def _commit(self, active: ActiveRun) -> None:
-        run = active.run
-        wake = wake_at(run)
+        run, wake = active.run, wake_at(active.run)
         has_ended = run.status.is_ended
         if has_ended:
             active.at_once.clear()
-        expires = Millis(self._clock() + self._retention_ms) if has_ended and self._retention_ms else None
-        commit = Commit(
-            id=self._ids(),
-            run=run,
-            expected_rev=active.rev,
+        commit = active.next_commit(
+            self._ids(),
             owner=None if has_ended or self._may_leave(active, wake) else self.id,
             wake_at=None if has_ended else wake,
-            nodes=active.changed_nodes(),
-            items=active.changed_items(),
-            payloads=tuple(active.payloads),
-            logs=active.take_logs(),
-            inbox=tuple(active.inbox),
-            expires_at=expires,
+            expires_at=Millis(self._clock() + self._retention_ms) if has_ended and self._retention_ms else None,
         )
-        active.payloads.clear()
-        active.inbox.clear()
         if active.log_timer is not None:
             active.log_timer.cancel()
             active.log_timer = None

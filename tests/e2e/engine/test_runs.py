@@ -10,7 +10,7 @@ FLAKY = "  - {id: flaky, type: error, config: {message: 'no', retryable: true}, 
 
 async def test_a_chain_of_pure_nodes_is_one_commit(world, monkeypatch):
     # On a busy machine the stretch would end by the clock; what is shown here is that nothing else ends it.
-    monkeypatch.setattr("orchestrator.engine.STRETCH_MS", 60_000)
+    monkeypatch.setattr("orchestrator.stretch.STRETCH_MS", 60_000)
     nodes = "\n".join(f"  - {{id: n{i}, type: template, config: {{template: 'x'}}}}" for i in range(40))
     edges = "\n".join(f"  - {{from: n{i}, to: n{i + 1}}}" for i in range(39))
     run = await world.run(nodes, edges)

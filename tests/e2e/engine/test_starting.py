@@ -245,7 +245,7 @@ async def test_nothing_is_effected_before_the_commit_that_orders_it(open_world, 
 
 
 async def test_a_long_stretch_is_committed_every_64_nodes(open_world, fragile, monkeypatch):
-    monkeypatch.setattr("orchestrator.engine.STRETCH_MS", 60_000)
+    monkeypatch.setattr("orchestrator.stretch.STRETCH_MS", 60_000)
     async with open_world(wrap=fragile) as world:
         await world.go(
             *[text(f"n{index}", "x") for index in range(200)], edges=[f"n{index}>n{index + 1}" for index in range(199)]

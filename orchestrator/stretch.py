@@ -1,0 +1,54 @@
+"""Stretches: what a run computes in one go, before it commits and the others get their turn."""
+
+import time
+
+from flume.ids import ROOT, split_instance
+from orchestrator.active import ActiveRun
+from orchestrator.effects import Effects
+from orchestrator.events import Command, DecideLoopStep, Event, StartAttempt
+from orchestrator.machine import advance
+
+STRETCH_MS = 10
+"""A run computes for no longer than this."""
+
+STRETCH_WEIGHT = 256
+"""What a run does at once: a node weighs 4, a node within a loop item 1."""
+
+
+def compute_stretch(active: ActiveRun, effects: Effects) -> bool:
+    """Apply what has happened and answer commands at once; True if the stretch ended before there was nothing left to do."""
+    until = time.perf_counter() + STRETCH_MS / 1000
+    weight = 0
+    while active.events or active.at_once:
+        if active.events:
+            _apply(active, active.events.popleft(), effects)
+            continue
+        if weight >= STRETCH_WEIGHT or time.perf_counter() > until:
+            return True
+        command = active.at_once.popleft()
+        weight += 4 if split_instance(command.instance)[0] == ROOT else 1
+        event = effects.answer_at_once(active, command)
+        if event is None:
+            active.held.append(command)
+        else:
+            active.events.append(event)
+    return False
+
+
+def apply_events(active: ActiveRun, effects: Effects) -> None:
+    """Apply what has happened and compute nothing."""
+    while active.events:
+        _apply(active, active.events.popleft(), effects)
+
+
+def _apply(active: ActiveRun, event: Event, effects: Effects) -> None:
+    active.run, commands = advance(active.plan, active.run, event)
+    for command in commands:
+        _sort(active, command, effects)
+
+
+def _sort(active: ActiveRun, command: Command, effects: Effects) -> None:
+    if isinstance(command, (StartAttempt, DecideLoopStep)) and effects.can_answer_at_once(active, command):
+        active.at_once.append(command)
+    else:
+        active.held.append(command)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from flume.ids import Instance, Millis, NodeId, ScopePath, split_instance
+from flume.ids import ROOT, Instance, Millis, NodeId, ScopePath, split_instance
 from flume.plan import Plan, PlanNode, ScopePlan
 from orchestrator.events import Command
 from orchestrator.state import Arrivals, Failure, Inline, NodeState, Run, RunStatus, Scope, ScopeOutput, Stored
@@ -82,6 +82,11 @@ class Draft:
         self._run = run
         self._opened: dict[ScopePath, ScopeDraft] = {}
 
+    def has_ended(self) -> bool:
+        """Whether the run has ended in this step."""
+        root = self._opened.get(ROOT)
+        return root is not None and root.status.is_ended
+
     def scope(self, path: ScopePath) -> Scope | ScopeDraft | None:
         """A scope to read, or None if it is not under way."""
         return self._opened.get(path) or self._run.scopes.get(path)
@@ -100,9 +105,9 @@ class Draft:
         return draft
 
     def scopes(self) -> Iterator[tuple[ScopePath, Scope | ScopeDraft]]:
-        """The scopes of the run and their paths, each as it is when its turn comes; those added in this step are left out."""
-        for path, scope in self._run.scopes.items():
-            yield path, self._opened.get(path, scope)
+        """The scopes of the run and their paths, each as it is when its turn comes; those added meanwhile are left out."""
+        for path in [*self._run.scopes, *(path for path in self._opened if path not in self._run.scopes)]:
+            yield path, self._opened.get(path) or self._run.scopes[path]
 
     def node(self, instance: Instance) -> NodeState | None:
         """A node's state, or None if nothing has reached it or its scope is not under way."""

@@ -19,6 +19,7 @@ from flume.values import JsonObject, JsonValue
 from orchestrator.active import ActiveRun
 from orchestrator.bus import Bus
 from orchestrator.events import (
+    GATHERING,
     DecideLoopStep,
     Event,
     GatherLoop,
@@ -146,7 +147,7 @@ class Effects:
     def _decide(self, active: ActiveRun, values: Values, command: DecideLoopStep) -> Event:
         decision = self._preparer.decide(active.plan, active.run, values, command.instance, command.index)
         if isinstance(decision, Failure):
-            return NodeFailed(self._clock(), command.instance, command.attempt, decision)
+            return NodeFailed(self._clock(), command.instance, command.attempt, decision, step=command.index)
         return LoopStepDecided(self._clock(), command.instance, command.index, decision)
 
     def _event_without_work(self, active: ActiveRun, command: StartAttempt, prepared: Skip | Given | Failure) -> Event:
@@ -164,7 +165,12 @@ class Effects:
         self, active: ActiveRun, command: StartAttempt, answer: Answer, *, queued_ms: int, began: Millis
     ) -> Event:
         at = self._clock()
+        is_loop = active.plan.nodes[split_instance(command.instance)[1]].loop is not None
         match answer:
+            case Sleep() if is_loop:
+                return self._failed(command, Failed("bad-output", "a loop can't sleep; put a delay before it"))
+            case Iterate() if not is_loop:
+                return self._failed(command, Failed("bad-output", "only a loop has items to iterate over"))
             case Result():
                 timing = {"queuedMs": queued_ms, "coldStartMs": 0, "executeMs": max(at - began, 0)}
                 meta: JsonObject = {**answer.meta, "timing": timing}
@@ -196,6 +202,7 @@ class Effects:
             answered=answer.answered,
             retry_after_ms=0 if wait is None else int(wait.total_seconds() * 1000),
             jitter=self._jitter(),
+            step=_step_of(command),
         )
 
     def _keep(self, active: ActiveRun, value: JsonValue) -> Stored:
@@ -227,3 +234,14 @@ class Effects:
         meta = {"succeeded": succeeded, "failed": failed}
         output = self._keep(active, results)
         return NodeCompleted(self._clock(), command.instance, command.attempt, "out", output, meta)
+
+
+def _step_of(command: StartAttempt | DecideLoopStep | GatherLoop) -> int | None:
+    """What `NodeFailed.step` says of an answer to ``command``."""
+    match command:
+        case StartAttempt():
+            return None
+        case DecideLoopStep():
+            return command.index
+        case GatherLoop():
+            return GATHERING

@@ -36,10 +36,11 @@ from orchestrator.events import (
     Tick,
 )
 from orchestrator.identifiers import Clock, IdSource
-from orchestrator.machine import advance, is_asleep, pending, restored, wake_at, without_ended_items
+from orchestrator.machine import advance
 from orchestrator.observer import Observer
 from orchestrator.patience import patiently
 from orchestrator.plans import Plans
+from orchestrator.recovery import is_asleep, pending, restored, wake_at, without_ended_items
 from orchestrator.state import Failure, NodeState, Run, RunOrigin, RunStatus, Scope
 from orchestrator.store import Commit, CommitResult, Payload, RunStore, StoredRun, Verdict
 from orchestrator.stretch import apply_events, compute_stretch

@@ -85,6 +85,10 @@ class LoopStepDecided:
     goes_on: bool
 
 
+GATHERING = -1
+"""The ``step`` of a loop whose results are being gathered; no item has this index."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeFailed:
     """An attempt failed.
@@ -101,6 +105,7 @@ class NodeFailed:
     answered: bool = True
     retry_after_ms: int = 0
     jitter: float = 0.0
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

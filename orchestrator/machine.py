@@ -9,7 +9,7 @@ Its promises, each of which is a test:
 4. A node starts only when all it needs is settled; an attempt is sent once; never more attempts than allowed.
 5. A run ends exactly once; after that nothing changes it.
 6. If every command is answered, the run ends.
-7. `pending(plan, run)` gives the commands not yet answered: recovery is to carry them out again.
+7. `pending(plan, run)`, in `orchestrator.recovery`, gives the commands not yet answered: recovery is to carry them out again.
 
 Rules of movement. An edge is settled when its node is, and taken when the node left by the edge's port. A node whose
 incoming edges are all settled is started if one was taken, and skipped otherwise; what a skip settles is skipped or
@@ -21,8 +21,9 @@ A loop's node is ``running`` from the moment it is started; `LoopState` says how
 it is an attempt like any other, may be retried and can time out; from then on its body decides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import assert_never
 
 from flume.ids import ROOT, Instance, Millis, NodeId, ScopePath, instance_in, item_scope, split_instance, split_scope
@@ -32,6 +33,7 @@ from flume.plan import LoopPlan, Plan, PlanNode, ScopePlan
 from flume.values import JsonObject
 from orchestrator.draft import Draft
 from orchestrator.events import (
+    GATHERING,
     CancelRequested,
     Command,
     DecideLoopStep,
@@ -54,7 +56,6 @@ from orchestrator.events import (
 from orchestrator.retries import retry_delay_ms
 from orchestrator.state import (
     NULL,
-    Arrivals,
     AttemptRecord,
     Failure,
     LoopState,
@@ -64,7 +65,6 @@ from orchestrator.state import (
     Phase,
     Run,
     RunStatus,
-    Scope,
     ScopeOutput,
     SingleOutput,
     Stored,
@@ -75,6 +75,8 @@ MAX_RECOVERIES = 3
 
 MAX_ATTEMPTS_KEPT = 10
 
+NO_SEEDS: Mapping[NodeId, NodeState] = MappingProxyType({})
+
 _PHASES = tuple(Phase)
 
 
@@ -83,54 +85,23 @@ def advance(plan: Plan, run: Run, event: Event) -> tuple[Run, tuple[Command, ...
 
     Commands are to be carried out after the returned run was committed.
     """
-    if run.status.is_ended:
-        return run, ()
-    draft = Draft(plan, run, event.at)
-    _apply(draft, event)
-    _follow_up(draft)
-    return draft.finish()
+    return advance_all(plan, run, (event,))
 
 
-def pending(plan: Plan, run: Run) -> tuple[Command, ...]:
-    """The commands of a run that have not been answered: what a new owner carries out again."""
-    if run.status is not RunStatus.RUNNING:
-        return ()
-    return tuple(command for path in run.scopes for command in _pending_in(plan, run, path))
-
-
-def wake_at(run: Run) -> Millis | None:
-    """The earliest moment at which a `Tick` would change the run, or None if only answers can."""
-    if run.status is not RunStatus.RUNNING:
-        return None
-    due = [state.due_at for scope in run.scopes.values() for state in scope.nodes.values() if state.due_at is not None]
-    if run.deadline_at is not None:
-        due.append(run.deadline_at)
-    return min(due, default=None)
-
-
-def is_asleep(run: Run) -> bool:
-    """Whether nothing is under way and only time can move the run."""
-    return run.status is RunStatus.RUNNING and not any(
-        _awaits_answer(state) for scope in run.scopes.values() for state in scope.nodes.values()
-    )
-
-
-def restored(plan: Plan, run: Run) -> Run:
-    """A run as it came from a store, with what follows from its nodes worked out again."""
-    scopes = {path: _with_arrivals(plan.scope(path), scope) for path, scope in run.scopes.items()}
-    return replace(run, scopes=scopes)
-
-
-def without_ended_items(run: Run, *, stored: Run) -> Run:
-    """The run without those ended items that ``stored``, a state that is durable, holds in the same form."""
-    if len(run.scopes) == 1:
-        return run
-    scopes = {
-        path: scope
-        for path, scope in run.scopes.items()
-        if path == ROOT or not scope.status.is_ended or stored.scopes.get(path) is not scope
-    }
-    return replace(run, scopes=scopes) if len(scopes) < len(run.scopes) else run
+def advance_all(plan: Plan, run: Run, events: Iterable[Event]) -> tuple[Run, tuple[Command, ...]]:
+    """What `advance` gives when the events happen one after another, for the price of one copy of what they touch."""
+    draft: Draft | None = None
+    for event in events:
+        if run.status.is_ended or (draft is not None and draft.has_ended()):
+            break
+        if draft is None:
+            draft = Draft(plan, run, event.at)
+        draft.at = event.at
+        _apply(draft, event)
+        _follow_up(draft)
+        # What another run recorded holds for the nodes that begin with the run, not for those that come later.
+        draft.seeds = NO_SEEDS
+    return (run, ()) if draft is None else draft.finish()
 
 
 def _apply(draft: Draft, event: Event) -> None:
@@ -244,18 +215,13 @@ def _running(draft: Draft, instance: Instance, attempt: int) -> NodeState | None
     return state
 
 
-def _awaits_answer(state: NodeState) -> bool:
-    """Whether a command about the node is unanswered; a loop whose items are under way waits for those alone."""
-    return state.status is NodeStatus.RUNNING and (state.loop is None or state.loop.deciding or state.loop.gathering)
-
-
 def _complete(draft: Draft, event: NodeCompleted) -> None:
     state = _running(draft, event.instance, event.attempt)
     if state is None:
         return
     path, node_id = split_instance(event.instance)
     node = draft.plan.nodes[node_id]
-    if node.loop is not None and (state.loop is None or not state.loop.gathering):
+    if not state.awaits_answer or (state.loop is not None and not state.loop.gathering):
         return
     loop = None if state.loop is None else replace(state.loop, gathering=False, items=None, last=None)
     settled = _ended(state, NodeStatus.COMPLETED, event.at, None, event.port, event.output, event.meta, loop)
@@ -322,7 +288,7 @@ def _change_phase(draft: Draft, event: PhaseChanged) -> None:
 
 def _record_failure(draft: Draft, event: NodeFailed) -> None:
     state = _running(draft, event.instance, event.attempt)
-    if state is None or not _awaits_answer(state):
+    if state is None or not state.awaits_answer or event.step != _step_of(state):
         return
     path, node_id = split_instance(event.instance)
     node = draft.plan.nodes[node_id]
@@ -330,6 +296,13 @@ def _record_failure(draft: Draft, event: NodeFailed) -> None:
         draft.put(path, node_id, _retrying(node, state, event))
     else:
         _fail(draft, path, node, state, event.failure)
+
+
+def _step_of(state: NodeState) -> int | None:
+    """Which command about the node is unanswered, as `NodeFailed.step` names it."""
+    if state.loop is None:
+        return None
+    return GATHERING if state.loop.gathering else state.loop.next
 
 
 def _retrying(node: PlanNode, state: NodeState, event: NodeFailed) -> NodeState:
@@ -567,7 +540,7 @@ def _take_over(draft: Draft) -> None:
         for node_id in list(scope.nodes):
             # Looked up anew: one that crashed may have ended its scope, and with it all that was under way there.
             state = draft.node(instance_in(path, node_id))
-            if state is not None and _awaits_answer(state):
+            if state is not None and state.awaits_answer:
                 _recover(draft, path, node_id, state)
 
 
@@ -578,29 +551,3 @@ def _recover(draft: Draft, path: ScopePath, node_id: NodeId, state: NodeState) -
         return
     message = f"its process died {MAX_RECOVERIES} times in a row while this attempt was under way"
     _fail(draft, path, draft.plan.nodes[node_id], recovered, Failure("crashed", message))
-
-
-def _pending_in(plan: Plan, run: Run, path: ScopePath) -> Iterator[Command]:
-    scope = run.scopes[path]
-    if scope.status is not RunStatus.RUNNING:
-        return
-    for node_id, state in scope.nodes.items():
-        if state.status is not NodeStatus.RUNNING:
-            continue
-        instance, loop = instance_in(path, node_id), state.loop
-        if loop is None:
-            yield StartAttempt(instance, state.attempt)
-        elif loop.deciding:
-            yield DecideLoopStep(instance, state.attempt, loop.next)
-        elif loop.gathering:
-            yield GatherLoop(instance, state.attempt)
-
-
-def _with_arrivals(plan: ScopePlan, scope: Scope) -> Scope:
-    arrivals: dict[NodeId, Arrivals] = {}
-    settled = {node_id: state for node_id, state in scope.nodes.items() if state.status.is_settled}
-    for node_id, state in settled.items():
-        for edge in plan.nodes[node_id].outgoing:
-            before = arrivals.get(edge.to_node) or Arrivals(len(plan.nodes[edge.to_node].incoming), False)
-            arrivals[edge.to_node] = Arrivals(before.open - 1, before.taken or state.port == edge.port)
-    return replace(scope, arrivals=arrivals, unsettled=len(plan.order) - len(settled))

@@ -178,6 +178,12 @@ class NodeState:
     attempts: tuple[AttemptRecord, ...] = ()
     loop: LoopState | None = None
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether a command about the node is unanswered; a loop whose items are under way waits for those alone."""
+        loop = self.loop
+        return self.status is NodeStatus.RUNNING and (loop is None or loop.deciding or loop.gathering)
+
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:

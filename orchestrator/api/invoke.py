@@ -77,7 +77,7 @@ async def invoke(name: str, request: Request, namespace: TheNamespace) -> Respon
     headers = request.headers
     wait_s = wanted_wait_s(headers)
     body = await read_bounded(request.stream(), headers)
-    pipeline = await orchestrator.pipelines.read(namespace, name)
+    pipeline = await orchestrator.pipelines.for_start(namespace, name)
     start = Start(
         data=read_body("application/json", body),
         detail={"by": caller.name} if caller.name else {},

@@ -10,7 +10,8 @@ from flume.ids import ROOT, Instance, Millis, NodeId, ScopePath, instance_in, it
 from flume.pipeline import OnError
 from flume.plan import Plan
 from orchestrator.events import Command, NodeSkipped, StartAttempt, Tick
-from orchestrator.machine import advance, is_asleep, pending, restored, wake_at
+from orchestrator.machine import advance
+from orchestrator.recovery import is_asleep, pending, restored, wake_at
 from orchestrator.state import LoopState, NodeState, NodeStatus, Run, RunStatus, Scope
 
 FAR = Millis(10**15)

@@ -8,6 +8,7 @@ from flume.nodes.types import OUT
 from flume.plan import Plan
 from flume.values import JsonValue
 from orchestrator.events import (
+    GATHERING,
     CancelRequested,
     Command,
     Event,
@@ -60,8 +61,10 @@ class Story:
         return self.send(self.failure(instance, code=code, retryable=retryable, **more))
 
     def failure(self, instance: str, *, code: str = "broken", retryable: bool = False, **more: Any) -> NodeFailed:
-        attempt = self.node(instance).attempt
-        return NodeFailed(self.now, Instance(instance), attempt, Failure(code, "it broke", retryable), **more)
+        state = self.node(instance)
+        if state.loop is not None:
+            more.setdefault("step", GATHERING if state.loop.gathering else state.loop.next)
+        return NodeFailed(self.now, Instance(instance), state.attempt, Failure(code, "it broke", retryable), **more)
 
     def skip(self, instance: str) -> "Story":
         return self.send(NodeSkipped(self.now, Instance(instance), self.node(instance).attempt))

@@ -7,8 +7,9 @@ import pytest
 from flume.ids import Instance
 from flume.pipeline import Backoff, RetryPolicy
 from orchestrator.events import LoopOpened, NodeCompleted, NodeSlept, PhaseChanged, StartAttempt, StopAttempt, Tick
-from orchestrator.machine import MAX_ATTEMPTS_KEPT, is_asleep, pending, wake_at
+from orchestrator.machine import MAX_ATTEMPTS_KEPT
 from orchestrator.records import inline
+from orchestrator.recovery import is_asleep, pending, wake_at
 from orchestrator.state import NULL, Failure, Phase
 from tests.unit.orchestrator.plans import new_run, plan_of
 from tests.unit.orchestrator.story import START, Story

@@ -18,7 +18,8 @@ from orchestrator.events import (
     TakenOver,
     Tick,
 )
-from orchestrator.machine import advance, is_asleep, pending, restored, wake_at, without_ended_items
+from orchestrator.machine import advance
+from orchestrator.recovery import is_asleep, pending, restored, wake_at, without_ended_items
 from orchestrator.state import NULL, Arrivals, Failure, NodeState, NodeStatus, Phase
 from tests.unit.orchestrator.plans import new_run, plan_of
 from tests.unit.orchestrator.story import START, Story

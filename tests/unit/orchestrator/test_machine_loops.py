@@ -17,8 +17,8 @@ from orchestrator.events import (
     StartAttempt,
     StopAttempt,
 )
-from orchestrator.machine import is_asleep, pending, restored
 from orchestrator.records import inline
+from orchestrator.recovery import is_asleep, pending, restored
 from orchestrator.state import NULL, Failure, LoopState, NodeState, NodeStatus, RunStatus, SingleOutput
 from tests.unit.orchestrator.plans import plan_of
 from tests.unit.orchestrator.story import START, Story
@@ -144,9 +144,26 @@ def test_a_loop_is_opened_once() -> None:
     assert story.ignores(LoopOpened(START, Instance("each"), 1, 5))
 
 
-def test_a_loop_that_was_not_opened_cannot_complete_or_sleep() -> None:
+def test_a_loop_whose_output_is_given_completes_without_items() -> None:
+    story = Story(plan_of("each", loops={"each": "x"})).complete("each", ["given"])
+    assert story.run.status is RunStatus.COMPLETED
+    assert story.node("each").output == inline(["given"])
+
+
+def test_a_failure_about_an_earlier_step_of_a_loop_changes_nothing() -> None:
+    story = Story(plan_of("each", loops={"each": "x"}, limits={"each": 5})).send(
+        LoopOpened(START, Instance("each"), 1, None)
+    )
+    decision = story.failure("each")
+    opening = replace(decision, step=None)
+    assert story.ignores(opening)
+    story.send(LoopStepDecided(START, Instance("each"), 0, False))
+    assert story.ignores(decision)
+    assert story.ignores(opening)
+
+
+def test_a_loop_that_was_not_opened_cannot_sleep() -> None:
     story = Story(plan_of("each", loops={"each": "x"}))
-    assert story.ignores(NodeCompleted(START, Instance("each"), 1, "out", NULL))
     assert story.ignores(NodeSlept(START, Instance("each"), 1, START, NULL))
     assert story.ignores(LoopStepDecided(START, Instance("each"), 0, True))
 

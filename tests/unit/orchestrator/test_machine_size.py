@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from flume.nodes.types import ERROR
-from orchestrator.machine import pending, restored
+from orchestrator.recovery import pending, restored
 from tests.unit.orchestrator.plans import plan_of
 from tests.unit.orchestrator.story import Story
 

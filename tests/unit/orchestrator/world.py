@@ -12,6 +12,7 @@ from flume.ids import ROOT, Instance, Millis, ScopePath, item_scope, split_insta
 from flume.nodes.types import ERROR
 from flume.plan import Plan
 from orchestrator.events import (
+    GATHERING,
     CancelRequested,
     Command,
     DecideLoopStep,
@@ -31,8 +32,9 @@ from orchestrator.events import (
     TakenOver,
     Tick,
 )
-from orchestrator.machine import MAX_RECOVERIES, advance, pending, restored, wake_at, without_ended_items
+from orchestrator.machine import MAX_RECOVERIES, advance
 from orchestrator.records import from_scope, inline, to_scope
+from orchestrator.recovery import pending, restored, wake_at, without_ended_items
 from orchestrator.state import Failure, Phase, Run, RunStatus
 from tests.unit.orchestrator.choices import Choices
 from tests.unit.orchestrator.plans import new_run
@@ -192,20 +194,15 @@ class World:
             answered=self.choices.one_in(2),
             retry_after_ms=self.choices.below(16),
             jitter=self.choices.below(8) / 8,
+            step=_step_of(command),
         )
 
     def _repeat(self, event: Event) -> None:
         """Something that happened before arrives again, or too late."""
-        if isinstance(event, NodeFailed) and self._is_awaited(event.instance, event.attempt):
-            # A failure does not say which step of a loop it is about, so one that comes late counts for the present step.
-            return
         if isinstance(event, TakenOver):
             self._take_over()
         else:
             self._send(event, is_news=None if isinstance(event, Tick) else False)
-
-    def _is_awaited(self, instance: Instance, attempt: int) -> bool:
-        return any((command.instance, command.attempt) == (instance, attempt) for command in self.awaited)
 
     def _make_noise(self) -> None:
         """An event about something that does not exist, or not now, or that does not fit."""
@@ -253,7 +250,7 @@ class World:
             else:
                 events.append(LoopOpened(self.now, instance, attempt, 1))
                 events.append(LoopStepDecided(self.now, instance, 0, True))
-            if is_loop and not isinstance(command, GatherLoop):
+            if isinstance(command, DecideLoopStep):
                 events.append(NodeCompleted(self.now, instance, attempt, "out", inline(1)))
             if isinstance(command, (DecideLoopStep, GatherLoop)):
                 events.append(NodeSkipped(self.now, instance, attempt))
@@ -325,3 +322,13 @@ class World:
 def item_instance(loop: str, index: int) -> Instance:
     """An instance in an item of a loop at the top that, being unknown, must not disturb anyone."""
     return Instance(f"{item_scope(Instance(loop), index)}.n1")
+
+
+def _step_of(command: Command) -> int | None:
+    match command:
+        case DecideLoopStep():
+            return command.index
+        case GatherLoop():
+            return GATHERING
+        case _:
+            return None

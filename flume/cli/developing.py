@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -28,6 +29,9 @@ from orchestrator.values import RunValues
 
 DEBOUNCE_MS = 200
 """Writes that come this close together are taken up together."""
+
+FIRST_LOOK_MS = 500
+"""So long after a watcher was set up, files are compared even if it told nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +68,33 @@ async def _develop(settings: Settings, session: Session) -> None:
 
 
 async def _watch(workspace: Workspace, settings: Settings, stopping: asyncio.Event) -> None:
-    """Take up changes until ``stopping`` is set. Folders that come or go are watched from then on, or no more."""
+    """Take up changes until ``stopping`` is set. Folders that come or go are watched from then on, or no more.
+
+    What is told by the system only wakes us: what changed is seen by comparing files, so that nothing is missed which
+    was written before a watcher stood.
+    """
     data = settings.data.resolve()
     while not stopping.is_set():
         watched = watched_places(workspace.paths, data)
-        changes = awatch(
+        batches = awatch(
             *watched,
             recursive=False,
             debounce=DEBOUNCE_MS,
             stop_event=stopping,
             raise_interrupt=False,
+            rust_timeout=FIRST_LOOK_MS,
+            yield_on_timeout=True,
             watch_filter=lambda _, path: workspace.owns(Path(path)) or not Path(path).suffix,
         )
-        async for batch in changes:
-            await workspace.update(sorted({Path(path) for _, path in batch}))
-            if watched_places(workspace.paths, data) != watched:
-                break
+        is_first = True
+        async with aclosing(batches):
+            async for batch in batches:
+                if not (batch or is_first):
+                    continue
+                is_first = False
+                await workspace.update(workspace.changes())
+                if watched_places(workspace.paths, data) != watched:
+                    break
 
 
 def watched_places(paths: Sequence[Path], data: Path) -> list[Path]:

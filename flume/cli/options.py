@@ -24,6 +24,25 @@ class Picture(StrEnum):
     SVG = "svg"
 
 
+class Listed(StrEnum):
+    """What `flume get` lists."""
+
+    PIPELINES = "pipelines"
+    RUNS = "runs"
+    TRIGGERS = "triggers"
+    NODES = "nodes"
+    ORCHESTRATORS = "orchestrators"
+
+
+class Described(StrEnum):
+    """What `flume describe` describes."""
+
+    PIPELINE = "pipeline"
+    RUN = "run"
+    TRIGGER = "trigger"
+    NODE = "node"
+
+
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print it.")]
 
 NodePaths = Annotated[
@@ -62,6 +81,10 @@ Namespace = Annotated[str, typer.Option("-n", "--namespace", help="The namespace
 
 PipelineName = Annotated[str, typer.Argument(help="A pipeline's name.", metavar="PIPELINE", show_default=False)]
 
+RunIds = Annotated[list[str] | None, typer.Argument(help="Runs by id.", metavar="[RUN]...", show_default=False)]
+
 RunId = Annotated[str, typer.Argument(help="A run's id.", metavar="RUN", show_default=False)]
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show what happens until the run has ended.")]
+
+Wait = Annotated[bool, typer.Option("--wait", help="Print the result once the run has ended.")]

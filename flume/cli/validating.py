@@ -21,7 +21,12 @@ def validate_files(paths: Sequence[Path], *, node_paths: Sequence[Path], format:
     """
     registry = known_types(node_paths)
     files = find_documents(paths)
-    found = [(file, validate(_content(file), registry, name=str(file)).problems) for file in files]
+    found = [(file, validate(content_of(file), registry, name=str(file)).problems) for file in files]
+    return tell_problems(found, format)
+
+
+def tell_problems(found: Sequence[tuple[Path, Sequence[Problem]]], format: Format) -> bool:
+    """Print the problems by file; whether there were none."""
     is_valid = not any(problems for _, problems in found)
     if format in (Format.JSON, Format.YAML):
         problems = [{"file": str(file), **problem.as_json()} for file, each in found for problem in each]
@@ -29,7 +34,7 @@ def validate_files(paths: Sequence[Path], *, node_paths: Sequence[Path], format:
         return is_valid
     for file, each in found:
         _print_problems(file, each)
-    if not files:
+    if not found:
         say("no pipelines found: a pipeline is a .yaml, .yml or .json file with 'kind: Pipeline'")
     return is_valid
 
@@ -41,7 +46,8 @@ def _print_problems(file: Path, problems: Sequence[Problem]) -> None:
         print_text(line_of(problem, str(file)))
 
 
-def _content(file: Path) -> bytes:
+def content_of(file: Path) -> bytes:
+    """The bytes of a file, or of the standard input for ``-``. Raises `RequestError`."""
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:

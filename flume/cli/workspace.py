@@ -24,6 +24,9 @@ _REGISTERS = re.compile(r"\bregist(?:er|ry)\b")
 
 _ACTOR = "flume dev"
 
+Stamp = tuple[int, int, int]
+"""When a file was written, its size and its inode: together they tell whether it is another one."""
+
 
 @dataclass(slots=True)
 class Workspace:
@@ -37,9 +40,11 @@ class Workspace:
     report: Callable[[str], None]
     pipelines: dict[tuple[Path, int], PipelineRecord] = field(default_factory=dict)
     _broken: set[Path] = field(default_factory=set)
+    _stamps: dict[Path, Stamp] = field(default_factory=dict)
 
     async def load(self) -> None:
         """Load all node files, then save all pipelines."""
+        self._stamps = self._present_stamps()
         self._load_nodes(self._node_files())
         for file in self._files(SUFFIXES):
             await self._save(file)
@@ -53,6 +58,11 @@ class Workspace:
             files = [*self._files(SUFFIXES), *(path for path in files if not path.exists())]
         for file in dict.fromkeys(path for path in files if path.suffix in SUFFIXES):
             await self._save(file) if file.exists() else self._forget(file)
+
+    def changes(self) -> list[Path]:
+        """The files that were written, made or deleted since the last call, or since `load`."""
+        before, self._stamps = self._stamps, self._present_stamps()
+        return sorted(path for path in {*before, *self._stamps} if before.get(path) != self._stamps.get(path))
 
     def owns(self, path: Path) -> bool:
         """Whether a changed file may concern this workspace."""
@@ -93,6 +103,17 @@ class Workspace:
             elif resolved.is_dir():
                 found.update(dict.fromkeys(files_below(resolved, suffixes)))
         return list(found)
+
+    def _present_stamps(self) -> dict[Path, Stamp]:
+        stamps: dict[Path, Stamp] = {}
+        for file in self._files((*SUFFIXES, NODE_SUFFIX)):
+            try:
+                status = file.stat()
+            except OSError:
+                # It was deleted since the folder was read.
+                continue
+            stamps[file] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        return stamps
 
     async def _save(self, file: Path) -> None:
         try:

@@ -5,7 +5,11 @@ from typing import Annotated
 
 import typer
 
-from flume.cli.options import DataPairs, Format, NodePaths, Output, Picture, Pins, WholeData
+from flume.cli.options import DataPairs, Format, Namespace, NodePaths, Output, Picture, Pins, WholeData
+
+OnServer = Annotated[
+    str | None, typer.Option("--server", help="Do it on this server, with its node types and secrets.", metavar="URL")
+]
 
 
 def run(
@@ -16,6 +20,8 @@ def run(
     until: Annotated[str | None, typer.Option(help="The last node to run.", metavar="NODE")] = None,
     nodes: NodePaths = None,
     output: Output = Format.TEXT,
+    server: OnServer = None,
+    namespace: Namespace = "default",
 ) -> None:
     """Run a pipeline right here, and print its output.
 
@@ -25,6 +31,11 @@ def run(
     Example: flume run examples/hello.yaml -d name=Ada
     """
     from flume.cli.arguments import read_data, read_pins
+
+    if server is not None:
+        from flume.cli.remote_documents import run_there
+
+        raise typer.Exit(run_there(server, namespace, file, read_data(data, data_json), read_pins(pin), until, output))
     from flume.cli.running import Wanted, run_file
 
     wanted = Wanted(file, read_data(data, data_json), read_pins(pin), until, nodes or [], output)
@@ -38,11 +49,16 @@ def validate(
     ],
     nodes: NodePaths = None,
     output: Output = Format.TEXT,
+    server: OnServer = None,
 ) -> None:
     """Tell all problems of pipeline documents, as file:line:column.
 
     Example: flume validate examples pipeline.yaml --nodes nodes
     """
+    if server is not None:
+        from flume.cli.remote_documents import validate_there
+
+        raise typer.Exit(0 if validate_there(server, files, format=output) else 1)
     from flume.cli.validating import validate_files
 
     raise typer.Exit(0 if validate_files(files, node_paths=nodes or [], format=output) else 1)

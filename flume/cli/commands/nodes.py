@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flume.cli.options import Format, NodePaths, Output
+from flume.cli.options import Format, Namespace, NodePaths, Output, Server
 
 app = typer.Typer(name="nodes", help="List node types, show one, begin a new one.", no_args_is_help=True)
 
@@ -57,3 +57,25 @@ def new(
     from flume.cli.scaffold import make_node
 
     make_node(name, folder)
+
+
+@app.command("test")
+def try_out(
+    type: TypeName,
+    config: Annotated[list[str] | None, typer.Option("-c", help="A value of its config.", metavar="KEY=VALUE")] = None,
+    inputs: Annotated[list[str] | None, typer.Option("-i", help="A value of its inputs.", metavar="KEY=VALUE")] = None,
+    namespace: Namespace = "default",
+    server: Server = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Run one node by itself on a server, and print its output.
+
+    Example: flume nodes test template -c "template=Hello {{ 1 + 1 }}"
+    """
+    from flume.cli.acting import try_node
+    from flume.cli.arguments import read_pairs
+    from flume.cli.connecting import connect
+
+    with connect(server, namespace) as client:
+        is_fine = try_node(client, type, read_pairs(config, "-c"), read_pairs(inputs, "-i"), output)
+        raise typer.Exit(0 if is_fine else 1)

@@ -35,8 +35,6 @@ from orchestrator.service import Orchestrator
 NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 _API = (
-    # The hot path first: routes are tried in order.
-    invoke,
     runs,
     streams,
     logs,
@@ -76,6 +74,8 @@ def create_app(
     app.state.metrics = metrics or Metrics()
     app.state.secrets = secrets
     app.state.public_url = access.public_url
+    # The hot path first, since routes are tried in order, and without the dependencies that the others share.
+    app.include_router(invoke.router)
     for part in _API:
         app.include_router(part.router, dependencies=[Depends(known_parameters_only), Depends(current_namespace)])
     app.include_router(hooks.router)

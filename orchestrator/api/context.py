@@ -56,7 +56,11 @@ async def current_namespace(
     namespace: Annotated[str, Query(description="The tenant.", pattern=NAMESPACE_PATTERN)] = "default",
 ) -> str:
     """The namespace that the call is about. Raises `NotFoundError` for one that the caller has no right to."""
-    caller: Caller = request.state.caller
+    return allowed_namespace(request.state.caller, namespace)
+
+
+def allowed_namespace(caller: Caller, namespace: str) -> str:
+    """The namespace, if the caller has a right to it. Raises `NotFoundError` otherwise."""
     allowed = caller.namespaces
     if allowed is not None and namespace not in allowed:
         raise NotFoundError("namespace", namespace, "or this token is bound to others")

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request, Response
 
 from eventing.bodies import read_body
 from orchestrator.api.answers import accepted, status_of, synchronous_answer, until_answered
-from orchestrator.api.context import Caller, TheNamespace
+from orchestrator.api.context import NAMESPACE_PATTERN, Caller
 from orchestrator.api.parameters import hops, read_bounded, start_key, traceparent, wanted_wait_s
+from orchestrator.api.query import NAMESPACE, namespace_by_hand
 from orchestrator.api.run_models import PROBLEM_ANSWERS, RunRecord, StartedRun
 from orchestrator.engine import Started
 from orchestrator.runs import Start
@@ -41,6 +42,13 @@ _HEADERS: list[dict[str, Any]] = [
     {"name": "traceparent", "in": "header", "description": "W3C Trace Context.", "schema": {"type": "string"}},
 ]
 
+_NAMESPACE: dict[str, Any] = {
+    "name": NAMESPACE,
+    "in": "query",
+    "description": "The tenant.",
+    "schema": {"type": "string", "pattern": NAMESPACE_PATTERN, "default": "default"},
+}
+
 START_DOCUMENTATION: dict[str, Any] = {"parameters": _HEADERS}
 
 START_ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -57,7 +65,7 @@ START_ANSWERS: dict[int | str, dict[str, Any]] = {
     status_code=202,
     responses=START_ANSWERS,
     openapi_extra={
-        **START_DOCUMENTATION,
+        "parameters": [_NAMESPACE, *_HEADERS],
         "requestBody": {
             "description": "Becomes `trigger.data` and gives the run's inputs; none means null.",
             "content": {"application/json": {"schema": {}}},
@@ -65,13 +73,14 @@ START_ANSWERS: dict[int | str, dict[str, Any]] = {
     },
     response_class=Response,
 )
-async def invoke(name: str, request: Request, namespace: TheNamespace) -> Response:
+async def invoke(name: str, request: Request) -> Response:
     """Start a run with the body as ``trigger.data``.
 
     Works for active and paused pipelines. Returns once the run is durable or, with ``Prefer: wait``, once it has ended
     or its http-response has run.
     """
-    # Each dependency costs as much as a node, so what needs no declaration is taken by hand here.
+    # Each dependency costs as much as a node, so everything is taken by hand here.
+    namespace = namespace_by_hand(request)
     orchestrator: Orchestrator = request.app.state.orchestrator
     caller: Caller = request.state.caller
     headers = request.headers

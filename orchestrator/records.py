@@ -31,7 +31,7 @@ from orchestrator.state import (
 )
 
 Record = dict[str, Any]
-"""A JSON-able object; keys that would hold None, zero or nothing are left out."""
+"""A JSON-able object; a key is left out where its absence reads back as the same value: None, a count of 0, no elements."""
 
 
 def inline(value: object) -> Inline:
@@ -177,9 +177,11 @@ def from_origin(origin: RunOrigin, *, raw: bool = False) -> Record:
     }
     if origin.trigger.detail:
         record["detail"] = dict(origin.trigger.detail)
-    for name in ("body_hash", "definition", "until", "hops", "traceparent"):
+    if origin.hops:
+        record["hops"] = origin.hops
+    for name in ("body_hash", "definition", "until", "traceparent"):
         value = getattr(origin, name)
-        if value:
+        if value is not None:
             record[name] = value
     if origin.pins:
         record["pins"] = dict(origin.pins)
@@ -234,7 +236,7 @@ def _from_attempt(attempt: AttemptRecord) -> Record:
     }
     if attempt.error is not None:
         record["error"] = from_failure(attempt.error)
-    if attempt.timing:
+    if attempt.timing is not None:
         record["timing"] = dict(attempt.timing)
     return record
 

@@ -321,9 +321,9 @@ class RunStore(Protocol):
 
         A commit wins if its run is at ``expected_rev`` (for 0: does not exist, and its start key is new to its
         pipeline). One bad commit does not harm the others of the list. Two commits of the same run in one list happen
-        in order. The same commit again, while it is the latest of its run, is WON and changes nothing: after an error was
-        raised, some may have been carried out, and the same list tells which. A commit that ends its run empties its
-        inbox.
+        in order; one that goes on from another loses if that one lost. The same commit again, while it is the latest of
+        its run, is WON and changes nothing: after an error was raised, some may have been carried out, and the same list
+        tells which. A commit that ends its run empties its inbox.
         """
         ...
 
@@ -428,7 +428,7 @@ class RunStore(Protocol):
         """Delete up to ``limit`` runs whose ``expires_at`` has come, with all that hangs on them, children first; how many.
 
         A run from which another was made stays as long as that one, since they share payloads. The version of a deleted
-        pipeline goes with its last run.
+        pipeline goes with its last run. What was saved for a run that was not made within a day goes too.
         """
         ...
 

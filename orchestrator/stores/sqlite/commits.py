@@ -13,7 +13,7 @@ from orchestrator.records import from_failure, from_node, from_origin, from_outp
 from orchestrator.state import Run
 from orchestrator.store import Commit, CommitResult, Verdict
 from orchestrator.stores.sqlite.encoding import encode
-from orchestrator.stores.sqlite.failures import is_about_content, translated
+from orchestrator.stores.sqlite.failures import is_about_content, raise_translated
 from orchestrator.stores.sqlite.logs import REPLACE_LINE, line_row
 from orchestrator.stores.sqlite.part import Part
 from orchestrator.stores.sqlite.payloads import write_payload
@@ -35,14 +35,14 @@ _UPDATE_RUN = """
 UPDATE runs SET
   rev = ?, commit_id = ?, status = ?, ended = ?, owner = ?, wake_at = ?, state_version = ?, deadline_at = ?,
   response = ?, inline_bytes = ?, started_at = ?, completed_at = ?, expires_at = ?, error = ?, output = ?
-WHERE id = ? AND rev = ?
+WHERE id = ? AND rev = ? AND commit_id = coalesce(?, commit_id)
 """
 
 # Most steps change neither the status nor who waits for what when. They leave the indexes alone, which is more than half
 # of what a step costs: SQLite writes an index entry anew if its column is named here, whether or not the value differs.
 _UPDATE_QUIETLY = """
 UPDATE runs SET rev = ?, commit_id = ?, state_version = ?, deadline_at = ?, response = ?, inline_bytes = ?, started_at = ?
-WHERE id = ? AND rev = ? AND status = ? AND owner IS ? AND wake_at IS ?
+WHERE id = ? AND rev = ? AND commit_id = coalesce(?, commit_id) AND status = ? AND owner IS ? AND wake_at IS ?
 """
 
 _WRITE_NODE = """
@@ -64,29 +64,50 @@ class Commits(Part):
 
     async def commit(self, commits: Sequence[Commit]) -> list[CommitResult]:
         """Carry out each commit whole or not at all, and say for each what became of it, in the same order."""
+        before = _predecessors(commits)
         results: list[CommitResult | None] = []
         units: list[Unit[CommitResult]] = []
-        for commit in commits:
+        for commit, predecessor in zip(commits, before, strict=True):
             try:
-                units.append(_unit(commit))
+                units.append(_unit(commit, None if predecessor is None else commits[predecessor].id))
                 results.append(None)
             except (TypeError, ValueError) as error:
                 results.append(CommitResult(Verdict.LOST, error=str(error)))
         outcomes = iter([self._verdict(outcome) for outcome in await self._database.write_each(units)])
-        return [next(outcomes) if result is None else result for result in results]
+        return _with_winners([next(outcomes) if result is None else result for result in results], before)
 
     def _verdict(self, outcome: CommitResult | Failed) -> CommitResult:
         if not isinstance(outcome, Failed):
             return outcome
         if is_about_content(outcome.error):
             return CommitResult(Verdict.LOST, error=str(outcome.error))
-        raise translated(outcome.error, self._database.path) from outcome.error
+        raise_translated(outcome.error, self._database.path)
 
 
-def _unit(commit: Commit) -> Unit[CommitResult]:
+def _predecessors(commits: Sequence[Commit]) -> list[int | None]:
+    """For each commit the place of the one before it in the list that it goes on from, if there is one."""
+    latest: dict[tuple[RunId, int], int] = {}
+    found: list[int | None] = []
+    for place, commit in enumerate(commits):
+        found.append(latest.get((commit.run.id, commit.expected_rev)))
+        latest[commit.run.id, commit.rev] = place
+    return found
+
+
+def _with_winners(results: list[CommitResult], before: Sequence[int | None]) -> list[CommitResult]:
+    """Where a commit won, the one that it goes on from has won too, if only when the same list came before."""
+    for place in reversed(range(len(results))):
+        predecessor = before[place]
+        if predecessor is not None and results[place] == _WON:
+            results[predecessor] = _WON
+    return results
+
+
+def _unit(commit: Commit, after: str | None) -> Unit[CommitResult]:
+    """A commit that loses unless its run's latest commit is ``after``, or whichever if that is None."""
     run, rev = commit.run, commit.rev
     run_id = run.id
-    write_head = _insertion(commit) if commit.expected_rev == 0 else _update(commit)
+    write_head = _insertion(commit) if commit.expected_rev == 0 else _update(commit, after)
     nodes = [(run_id, node, rev, encode(from_node(state, raw=True))) for node, state in commit.nodes.items()]
     items = [
         (run_id, *split_scope(path), rev, scope.status.value, encode(from_scope(scope, raw=True)))
@@ -124,8 +145,8 @@ def _insertion(commit: Commit) -> Unit[bool]:
     return carry_out
 
 
-def _update(commit: Commit) -> Unit[bool]:
-    key = (commit.run.id, commit.expected_rev)
+def _update(commit: Commit, after: str | None) -> Unit[bool]:
+    key = (commit.run.id, commit.expected_rev, after)
     row = (*_head(commit), *key)
     if commit.run.status.is_ended or commit.expires_at is not None:
         return lambda connection: connection.execute(_UPDATE_RUN, row).rowcount > 0

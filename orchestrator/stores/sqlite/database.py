@@ -6,6 +6,7 @@ writer, nor a writer for them (WAL). Everything else in this package is SQL that
 
 import asyncio
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,9 +15,9 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from flume.errors import StoreError
-from orchestrator.stores.sqlite.failures import translated
+from orchestrator.stores.sqlite.failures import raise_translated
 from orchestrator.stores.sqlite.lock import FolderLock
-from orchestrator.stores.sqlite.migrations import migrate
+from orchestrator.stores.sqlite.migrations import SCHEMA, Schema
 from orchestrator.stores.sqlite.writer import Failed, Unit, Writer
 
 T = TypeVar("T")
@@ -25,6 +26,9 @@ DATABASE_FILE = "flume.db"
 
 READERS = 2
 """Threads that read. Each row passes through the interpreter lock, so more of them only get in each other's way."""
+
+ROOM_BYTES = 1024 * 1024
+"""The room on the disk without which the store counts as full."""
 
 _CACHED_STATEMENTS = 512
 _BUSY_TIMEOUT_S = 5.0
@@ -57,7 +61,7 @@ class Database:
         self._closed = False
 
     @classmethod
-    async def open(cls, folder: Path, *, durable: bool = True) -> "Database":
+    async def open(cls, folder: Path, *, durable: bool = True, schema: Schema = SCHEMA) -> "Database":
         """Open, and at first make, the database in ``folder``, which is made too.
 
         ``durable`` False survives the death of the process but not that of the machine: for stores that nobody opens
@@ -66,16 +70,16 @@ class Database:
         """
         path = folder / DATABASE_FILE
         try:
-            lock, connection, readers = await asyncio.to_thread(_prepare, folder, path, durable)
+            lock, connection, readers = await asyncio.to_thread(_prepare, folder, path, durable, schema)
         except (sqlite3.Error, OSError) as error:
-            raise translated(error, path) from error
+            raise_translated(error, path)
         return cls(path, lock, connection, readers)
 
     async def write(self, unit: Unit[T]) -> T:
         """Run one change and return what it gave once it is durable. Raises what `translated` makes of its failure."""
         (result,) = await self._writer.run((unit,))
         if isinstance(result, Failed):
-            raise translated(result.error, self.path) from result.error
+            raise_translated(result.error, self.path)
         return result
 
     async def write_each(self, units: Sequence[Unit[T]]) -> list[T | Failed]:
@@ -89,7 +93,14 @@ class Database:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._run_query, query)
         except sqlite3.Error as error:
-            raise translated(error, self.path) from error
+            raise_translated(error, self.path)
+
+    async def require_room(self) -> None:
+        """Raise `StoreError` unless `ROOM_BYTES` fit on the disk: SQLite itself may go on for long in files it has."""
+        try:
+            await asyncio.to_thread(_fill_and_drop, self.path.parent)
+        except OSError as error:
+            raise_translated(error, self.path)
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the database, and let go of the folder; once is enough."""
@@ -124,7 +135,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _prepare(
-    folder: Path, path: Path, durable: bool
+    folder: Path, path: Path, durable: bool, schema: Schema
 ) -> tuple[FolderLock, sqlite3.Connection, tuple[sqlite3.Connection, ...]]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = FolderLock(folder)
@@ -133,7 +144,7 @@ def _prepare(
         writer = _connect(path)
         opened.append(writer)
         _configure(writer, path, durable)
-        migrate(writer, path)
+        schema.bring(writer, path)
         # Whoever held a lease here is gone, or the folder would still be locked.
         writer.execute("DELETE FROM orchestrators")
         for _ in range(READERS):
@@ -164,3 +175,9 @@ def _configure(connection: sqlite3.Connection, path: Path, durable: bool) -> Non
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
     for setting in _WRITER_SETTINGS:
         connection.execute(setting)
+
+
+def _fill_and_drop(folder: Path) -> None:
+    # The file has no name, so that a crash leaves nothing.
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(ROOM_BYTES))

@@ -5,6 +5,7 @@ import sqlite3
 from flume.ids import Instance, RunId
 from orchestrator.records import to_scope
 from orchestrator.state import RunStatus, Scope
+from orchestrator.stores.sqlite.awaited import note_awaited
 from orchestrator.stores.sqlite.encoding import decode
 from orchestrator.stores.sqlite.part import Part
 
@@ -50,6 +51,7 @@ class Items(Part):
         values = {"source": source, "target": target, "loop": loop, "completed": RunStatus.COMPLETED.value}
 
         def unit(connection: sqlite3.Connection) -> int:
+            note_awaited(connection, target)
             copied = connection.execute(_COPY_ITEMS, values).rowcount
             connection.execute(_COPY_WITHIN_ITEMS, values)
             return copied

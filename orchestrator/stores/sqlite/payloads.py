@@ -4,6 +4,7 @@ import sqlite3
 
 from flume.ids import RunId
 from orchestrator.store import Payload
+from orchestrator.stores.sqlite.awaited import note_awaited
 from orchestrator.stores.sqlite.database import snapshot
 from orchestrator.stores.sqlite.part import Part
 
@@ -40,4 +41,9 @@ class Payloads(Part):
 
     async def save_payload(self, run_id: RunId, payload: Payload) -> None:
         """Keep a payload for a run before the commit that refers to it."""
-        await self._database.write(lambda connection: write_payload(connection, run_id, payload))
+
+        def unit(connection: sqlite3.Connection) -> None:
+            note_awaited(connection, run_id)
+            write_payload(connection, run_id, payload)
+
+        await self._database.write(unit)

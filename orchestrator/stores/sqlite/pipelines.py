@@ -29,11 +29,16 @@ _VERSION_COLUMNS = "pipeline_id, version, hash, source, format, definition, node
 
 _INSERT_VERSION = f"INSERT INTO pipeline_versions ({_VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-_DELETE_UNUSED_VERSIONS = """
-DELETE FROM pipeline_versions WHERE pipeline_id = :id AND NOT EXISTS (
-  SELECT 1 FROM runs WHERE runs.pipeline_id = :id AND runs.version = pipeline_versions.version
-)
-"""
+# A start may have read the version just before its pipeline was deleted, and commit its run just after. So versions are
+# hidden, and deleted by retention when that is past.
+_IS_IN_USE = """(
+  EXISTS (SELECT 1 FROM pipelines WHERE id = pipeline_versions.pipeline_id) OR EXISTS (
+    SELECT 1 FROM runs
+    WHERE runs.pipeline_id = pipeline_versions.pipeline_id AND runs.version = pipeline_versions.version
+  )
+)"""
+
+_NOTE_DELETED = "INSERT INTO deleted_pipelines (id) VALUES (?) ON CONFLICT (id) DO UPDATE SET since = NULL"
 
 
 class Pipelines(Part):
@@ -96,14 +101,16 @@ class Pipelines(Part):
             if row is None:
                 return False
             connection.execute("DELETE FROM schedules WHERE pipeline_id = ?", row)
-            connection.execute(_DELETE_UNUSED_VERSIONS, {"id": row[0]})
+            connection.execute(_NOTE_DELETED, row)
             return True
 
         return await self._database.write(unit)
 
     async def read_version(self, pipeline_id: PipelineId, version: int) -> VersionRecord | None:
         """One version, also of a pipeline that was deleted, as long as a run of it exists."""
-        statement = f"SELECT {_VERSION_COLUMNS} FROM pipeline_versions WHERE pipeline_id = ? AND version = ?"
+        statement = f"""
+            SELECT {_VERSION_COLUMNS} FROM pipeline_versions WHERE pipeline_id = ? AND version = ? AND {_IS_IN_USE}
+        """
         row = await self._database.read(
             lambda connection: connection.execute(statement, (pipeline_id, version)).fetchone()
         )
@@ -115,7 +122,7 @@ class Pipelines(Part):
         """Versions, the newest first."""
         before = 2**63 - 1 if cursor is None else from_cursor(cursor, int)[0]
         statement = f"""
-            SELECT {_VERSION_COLUMNS} FROM pipeline_versions WHERE pipeline_id = ? AND version < ?
+            SELECT {_VERSION_COLUMNS} FROM pipeline_versions WHERE pipeline_id = ? AND version < ? AND {_IS_IN_USE}
             ORDER BY version DESC LIMIT ?
         """
         rows = await self._database.read(

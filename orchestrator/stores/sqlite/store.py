@@ -81,6 +81,7 @@ class SqliteStore(
 
     async def check(self) -> None:
         """Raise `StoreError` or `UnavailableError` unless the store can be written to."""
+        await self._database.require_room()
         await self._database.write(
             lambda connection: (
                 connection.execute(

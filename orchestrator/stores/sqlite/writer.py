@@ -13,18 +13,17 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
-from flume.errors import FlumeError, StoreError
+from flume.errors import StoreError
 
 T = TypeVar("T")
 
 Unit: TypeAlias = Callable[[sqlite3.Connection], T]
 """A change: all of it happens or nothing. It may run twice, the first time rolled back."""
-
-_UNIT_FAILURES = (sqlite3.Error, FlumeError, ArithmeticError, LookupError, TypeError, ValueError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +59,17 @@ class Writer:
         return await future
 
     async def close(self) -> None:
-        """Carry out what is queued, then end the thread. The connection stays open."""
-        self._closed = True
-        self._queue.put(None)
+        """Carry out what is queued, then end the thread; again is harmless. The connection stays open."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
         jobs: list[_Job] = []
-        try:
-            while self._collect(jobs):
-                self._carry_out(jobs)
+        while self._collect(jobs):
             self._carry_out(jobs)
-        finally:
-            self._closed = True
-            self._give_up(jobs)
+        self._carry_out(jobs)
 
     def _collect(self, jobs: list[_Job]) -> bool:
         """Fill ``jobs`` with all that is queued, waiting for the first; False if there is nothing to come any more."""
@@ -87,54 +83,43 @@ class Writer:
         return False
 
     def _carry_out(self, jobs: Sequence[_Job]) -> None:
-        if not jobs:
-            return
-        try:
-            results = self._in_one_transaction(jobs)
-        except _UNIT_FAILURES:
-            self._roll_back()
-            results = [[self._alone(unit) for unit in job.units] for job in jobs]
-        self._loop.call_soon_threadsafe(_resolve, [job.future for job in jobs], results)
+        if jobs:
+            results = self._results(jobs)
+            self._loop.call_soon_threadsafe(_resolve, [job.future for job in jobs], results)
 
-    def _in_one_transaction(self, jobs: Sequence[_Job]) -> list[list[Any]]:
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        results = [[unit(connection) for unit in job.units] for job in jobs]
-        connection.execute("COMMIT")
+    def _results(self, jobs: Sequence[_Job]) -> list[list[Any]]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            # Somebody else holds the file, or it can't be written to. To find that out for each unit is to wait for each.
+            return [[Failed(error)] * len(job.units) for job in jobs]
+        try:
+            results = [[unit(self._connection) for unit in job.units] for job in jobs]
+            self._connection.execute("COMMIT")
+        # Whatever a unit raises is the answer to whoever asked for it. All others wait for this thread: it must go on.
+        except Exception:
+            self._roll_back()
+            return [[self._alone(unit) for unit in job.units] for job in jobs]
         return results
 
     def _alone(self, unit: Unit[Any]) -> Any:
-        connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            result = unit(connection)
-            connection.execute("COMMIT")
-        except _UNIT_FAILURES as error:
+            self._connection.execute("BEGIN IMMEDIATE")
+            result = unit(self._connection)
+            self._connection.execute("COMMIT")
+        except Exception as error:
             self._roll_back()
             return Failed(error)
         return result
 
     def _roll_back(self) -> None:
-        # SQLite has rolled back by itself after some errors, a full disk among them.
+        # SQLite has rolled back by itself after some errors, a full disk among them. If it can't, the next BEGIN says so.
         if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-    def _give_up(self, jobs: list[_Job]) -> None:
-        while self._queue.qsize():
-            job = self._queue.get()
-            if job is not None:
-                jobs.append(job)
-        if jobs and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_refuse, [job.future for job in jobs])
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
 
 
 def _resolve(futures: Sequence[asyncio.Future[list[Any]]], results: Sequence[list[Any]]) -> None:
     for future, result in zip(futures, results, strict=True):
         if not future.done():
             future.set_result(result)
-
-
-def _refuse(futures: Sequence[asyncio.Future[list[Any]]]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_exception(StoreError("the store's writer has stopped; restart Flume"))

@@ -138,6 +138,7 @@ class InProcessExecutor:
             now=invocation.now,
             deadline=self._clock() + invocation.timeout,
             hops=invocation.hops,
+            traceparent=invocation.traceparent,
             secrets=self._visible,
             log_sink=_LogSink(reports, self._mask, self._clock),
             progress_sink=lambda text: reports.progress(self._mask(text)),

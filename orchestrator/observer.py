@@ -26,3 +26,20 @@ class NoObserver:
 
     def advanced(self, plan: Plan, commit: Commit) -> None:
         """See `Observer.advanced`."""
+
+
+class Observers:
+    """Passes everything on to several."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def committed(self, size: int, seconds: float) -> None:
+        """See `Observer.committed`."""
+        for observer in self._observers:
+            observer.committed(size, seconds)
+
+    def advanced(self, plan: Plan, commit: Commit) -> None:
+        """See `Observer.advanced`."""
+        for observer in self._observers:
+            observer.advanced(plan, commit)

@@ -18,7 +18,8 @@ from flume.pipeline import Lane
 from flume.plan import NodeWork, Plan, PlanNode
 from flume.values import JsonValue
 from orchestrator.names import Names, moment
-from orchestrator.state import Failure, NodeState, Run
+from orchestrator.state import Failure, NodeState, Run, RunOrigin
+from orchestrator.tracing import outgoing_traceparent
 from orchestrator.values import Values
 
 
@@ -41,10 +42,18 @@ Preparation: TypeAlias = Invocation | Skip | Given | Failure
 class Preparer:
     """Prepares attempts. ``secret_names`` may be used in templates; ``new_nonce`` gives unguessable letters and digits."""
 
-    def __init__(self, tokens: AttemptTokens, secret_names: Collection[str], new_nonce: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        tokens: AttemptTokens,
+        secret_names: Collection[str],
+        new_nonce: Callable[[], str],
+        *,
+        traces: bool = False,
+    ) -> None:
         self._tokens = tokens
         self._secret_names = frozenset(secret_names)
         self._new_nonce = new_nonce
+        self._traces = traces
 
     def prepare(self, plan: Plan, run: Run, values: Values, instance: Instance) -> Preparation:
         """What is to be done about the present attempt of a running node. Raises `NotLoadedError` for a payload out of memory."""
@@ -108,8 +117,12 @@ class Preparer:
             nonce=nonce,
             token=self._tokens.make(run.id, instance, state.attempt) if node.lane is not Lane.ENGINE else "",
             hops=run.origin.hops,
-            traceparent=run.origin.traceparent,
+            traceparent=self._traceparent(run.origin, instance, state.attempt),
         )
+
+    def _traceparent(self, origin: RunOrigin, instance: Instance, attempt: int) -> str | None:
+        """What the node tells those it calls: its own span if spans are made, else what the run was called with."""
+        return outgoing_traceparent(origin, instance, attempt) if self._traces else origin.traceparent
 
 
 def render_values(work: NodeWork, scope: Mapping[str, Any]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:

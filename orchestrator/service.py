@@ -50,6 +50,7 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     grace_s: float = 10.0
     fires_schedules: bool = True
+    traces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ async def running_orchestrator(
         store=store,
         bus=bus,
         executors=executors,
-        preparer=Preparer(tokens, options.secret_names, lambda: secrets.token_hex(16)),
+        preparer=Preparer(tokens, options.secret_names, lambda: secrets.token_hex(16), traces=options.traces),
         gate=FairGate(options.inline_effects),
         clock=clock,
         ids=ids,

@@ -84,4 +84,5 @@ def options_of(settings: Settings, composition: Composition) -> Options:
         limits=Limits(runs=settings.max_runs),
         grace_s=settings.grace,
         fires_schedules=composition.fires_schedules,
+        traces=bool(settings.otlp_endpoint),
     )

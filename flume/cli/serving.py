@@ -22,6 +22,7 @@ from orchestrator.api.app import create_app
 from orchestrator.api.server import serve
 from orchestrator.api.tokens import parse_tokens
 from orchestrator.metrics import Metrics
+from orchestrator.observer import Observer, Observers
 from orchestrator.service import Orchestrator
 
 logger = logging.getLogger(__name__)
@@ -79,8 +80,12 @@ async def serving(
         allowed_hosts=split_list(settings.allowed_hosts),
     )
     metrics = Metrics()
-    composition = Composition(settings, secrets, settings.data, node_paths, observer=metrics)
-    async with local_orchestrator(composition) as orchestrator:
+    async with (
+        _observers(settings, metrics) as observer,
+        local_orchestrator(
+            Composition(settings, secrets, settings.data, node_paths, observer=observer)
+        ) as orchestrator,
+    ):
         app = create_app(orchestrator, access, version=flume.__version__, metrics=metrics, secrets=secrets)
         stop = asyncio.Event()
         listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -101,6 +106,22 @@ async def serving(
             stop.set()
             if not server.done():
                 await server
+
+
+@asynccontextmanager
+async def _observers(settings: Settings, metrics: Metrics) -> AsyncIterator[Observer]:
+    """What listens to the engine: metrics, and traces if there is a collector. Leaving sends the spans that are left."""
+    if not settings.otlp_endpoint:
+        yield metrics
+        return
+    # The SDK costs a tenth of the start, and most do without.
+    from orchestrator.span_export import Tracer
+
+    tracer = Tracer(settings.otlp_endpoint, service=settings.service_name, version=flume.__version__)
+    try:
+        yield Observers(metrics, tracer)
+    finally:
+        await asyncio.to_thread(tracer.close)
 
 
 def _settle_memory() -> None:

@@ -106,6 +106,14 @@ class Settings(BaseSettings):
         validation_alias="FLUME_FUNCTION_TIMEOUT_MAX",
         description="Seconds that a function may take at most.",
     )
+    otlp_endpoint: str = Field(
+        "",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="The OpenTelemetry collector (OTLP over HTTP) that gets traces; empty: none are made.",
+    )
+    service_name: str = Field(
+        "flume", validation_alias="OTEL_SERVICE_NAME", description="What traces call this service."
+    )
     secrets_dir: Path | None = Field(
         None,
         validation_alias="FLUME_SECRETS_DIR",
@@ -143,7 +151,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"expected networks such as 10.0.0.0/8, and '{text}' is none") from error
         return value
 
-    @field_validator("public_url", "engine_url")
+    @field_validator("public_url", "engine_url", "otlp_endpoint")
     @classmethod
     def _http_url(cls, value: str) -> str:
         if value and not re.match(r"https?://[^/\s]+", value):

@@ -66,7 +66,10 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeContext:
-    """One attempt's surroundings. Moments have a time zone. ``hops`` counts the pipelines that led here one from another."""
+    """One attempt's surroundings. Moments have a time zone. ``hops`` counts the pipelines that led here one from another.
+
+    ``traceparent`` is for whatever the node calls (W3C Trace Context); None when nobody traces.
+    """
 
     run_id: RunId
     node_id: NodeId
@@ -76,6 +79,7 @@ class NodeContext:
     now: datetime
     deadline: datetime
     hops: int = 0
+    traceparent: str | None = None
     secrets: Secrets = field(default_factory=Secrets)
     log_sink: LogSink = _ignore_log
     progress_sink: ProgressSink = _ignore_progress

@@ -79,6 +79,7 @@ def _request(
         "accept-encoding": "gzip, deflate",
         "user-agent": "Flume",
         "idempotency-key": context.idempotency_key,
+        **({"traceparent": context.traceparent} if context.traceparent else {}),
         **({"content-type": content_type} if content_type else {}),
         **_authorization(config),
         **{name.lower(): value for name, value in config.headers.items()},

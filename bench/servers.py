@@ -71,9 +71,11 @@ async def bare_server() -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def _server(command: list[str], environment: dict[str, str]) -> AsyncIterator[Server]:
+    # A server that had to compile its sources at each start would be measured for that.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, **environment}, stderr=asyncio.subprocess.PIPE
+        *command, env={**inherited, **environment}, stderr=asyncio.subprocess.PIPE
     )
     try:
         port = await _port_of(process)

@@ -19,7 +19,7 @@ NODE_KEYS = ("output", "meta", "status", "error")
 _KEYS = {
     "run": ("id", "attempt", "startedAt"),
     "pipeline": ("name", "namespace", "version"),
-    "trigger": ("type", "id", "data", "method", "path", "query", "headers", "event"),
+    "trigger": ("type", "id", "data", "method", "path", "query", "headers", "dueAt", "by", "event"),
 }
 _LOOP_NAMES = ("item", "index")
 

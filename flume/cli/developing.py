@@ -22,6 +22,7 @@ from flume.cli.showing import show_run
 from flume.cli.workspace import Workspace, shown
 from flume.errors import RequestError
 from flume.pipeline import InputDefinition, PipelineStatus
+from flume.values import JsonObject
 from orchestrator.runs import Start
 from orchestrator.state import RunStatus
 from orchestrator.store import PipelineRecord
@@ -180,7 +181,12 @@ def _sample(given: InputDefinition) -> object:
 
 def _hook_urls(server: Serving, record: PipelineRecord) -> list[str]:
     return [
-        f"webhook {trigger['id']}: {server.url}/hooks/{quote(record.namespace)}/{quote(trigger['path'])}"
+        f"{_trigger_label(trigger)}: {server.url}/hooks/{quote(record.namespace)}/{quote(trigger['path'])}"
         for trigger in record.triggers
         if trigger["type"] == "webhook"
     ]
+
+
+def _trigger_label(trigger: JsonObject) -> str:
+    """``webhook``, and which one if it has a name of its own."""
+    return "webhook" if trigger["id"] == "webhook" else f"webhook {trigger['id']}"

@@ -85,7 +85,7 @@ class Workspace:
             loaded = load_path(self.orchestrator.registry, file)
             names.extend(loaded.names)
             for name in loaded.names:
-                self.report(f"{file}: node type {name}")
+                self.report(f"{shown(file)}: node type {name}")
             for failure in loaded.failures:
                 self.report(f"{failure.source}: {failure.reason}")
         return names

@@ -68,12 +68,13 @@ for _method in METHODS:
 async def _answer(orchestrator: Orchestrator, namespace: str, path: str, request: Request) -> Response:
     record, trigger = await _find(orchestrator, _index_of(request, orchestrator), namespace, path)
     if request.method not in trigger.methods:
-        return _wrong_method(request.method, trigger)
+        return _wrong_method(request, trigger)
     if record.status is PipelineStatus.PAUSED:
         return problem(
             503,
             "pipeline-paused",
             f"pipeline '{record.name}' is paused and takes no calls",
+            instance=request.url.path,
             headers={"Retry-After": str(PAUSED_RETRY_AFTER_S)},
         )
     called = HookRequest(
@@ -89,6 +90,7 @@ async def _answer(orchestrator: Orchestrator, namespace: str, path: str, request
             401,
             "unauthorized",
             f"this hook takes calls with {trigger.auth} authentication, and this one has none that is right",
+            instance=request.url.path,
             headers={"WWW-Authenticate": _CHALLENGES[trigger.auth]},
         )
     return await _start(orchestrator, record, trigger, called, request)
@@ -136,14 +138,15 @@ def _no_hook(namespace: str, path: str) -> NotFoundError:
     return NotFoundError("webhook", f"/hooks/{namespace[:63]}/{path[:200]}", "no active pipeline has this path")
 
 
-def _wrong_method(method: str, trigger: WebhookTrigger) -> Response:
+def _wrong_method(request: Request, trigger: WebhookTrigger) -> Response:
     allow = ", ".join(trigger.methods)
-    if method == "OPTIONS":
+    if request.method == "OPTIONS":
         return Response(status_code=204, headers={"Allow": f"{allow}, OPTIONS"})
     return problem(
         405,
         "method-not-allowed",
-        f"this hook takes {allow}, not {method}",
+        f"this hook takes {allow}, not {request.method}",
+        instance=request.url.path,
         headers={"Allow": allow},
     )
 

@@ -20,13 +20,15 @@ from orchestrator.service import Orchestrator
 
 router = APIRouter(tags=["runs"])
 
+PREFER: dict[str, Any] = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=20` waits so many seconds for the result, at most 300.",
+    "schema": {"type": "string"},
+}
+
 _HEADERS: list[dict[str, Any]] = [
-    {
-        "name": "Prefer",
-        "in": "header",
-        "description": "`wait=20` waits so many seconds for the result, at most 300.",
-        "schema": {"type": "string"},
-    },
+    PREFER,
     {
         "name": "Idempotency-Key",
         "in": "header",

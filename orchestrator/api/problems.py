@@ -146,7 +146,8 @@ def flume_problem(request: Request, error: FlumeError) -> Response:
         more["pointer"] = pointer
     return problem(
         status,
-        error.code,
+        # Its own code is that of a node's output; here it is a caller's value.
+        "bad-value" if isinstance(error, BadValueError) else error.code,
         str(error),
         instance=request.url.path,
         hint=getattr(error, "hint", ""),

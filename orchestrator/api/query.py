@@ -41,7 +41,7 @@ def namespace_by_hand(request: Request) -> str:
         namespace = value
     if not re.match(NAMESPACE_PATTERN, namespace):
         hint = "a namespace is a DNS label: lower-case letters, digits and hyphens, at most 63"
-        raise RequestError("query.namespace: not the name of a namespace", code="bad-parameter", hint=hint)
+        raise RequestError("query.namespace: not the name of a namespace", hint=hint)
     return allowed_namespace(request.state.caller, namespace)
 
 

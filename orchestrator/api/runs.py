@@ -15,7 +15,7 @@ from flume.values import BadValueError, JsonValue, check_value
 from orchestrator.api import run_bulk, run_nodes
 from orchestrator.api.answers import accepted, json_response
 from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator, record_audit
-from orchestrator.api.invoke import START_ANSWERS, answer_start
+from orchestrator.api.invoke import PREFER, START_ANSWERS, answer_start
 from orchestrator.api.loading import load_run, read_run
 from orchestrator.api.parameters import to_millis, wanted_wait_s
 from orchestrator.api.presentation import started_record, summary_record, to_json
@@ -72,6 +72,7 @@ async def list_runs(
     status_code=202,
     response_class=Response,
     responses=START_ANSWERS,
+    openapi_extra={"parameters": [PREFER]},
 )
 async def start_test_run(
     body: TestRunBody, request: Request, orchestrator: TheOrchestrator, caller: TheCaller, namespace: TheNamespace

@@ -4,23 +4,37 @@
 """
 
 import ast
+import inspect
 import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from inspect import Parameter, getdoc, signature
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import typer
 
 import flume.errors
+from eventing import bodies, hook_responses, in_process, multipart, schedules
+from flume import document_nodes, inputs, reading, source, triggers, values
+from flume.cli.commands import app as commands
 from flume.cli.settings import Settings
 from flume.document_models import PipelineModel, keys_of
+from flume.expressions import budget
 from flume.expressions.access import MISSING
 from flume.expressions.callables import FILTERS, FUNCTIONS
 from flume.expressions.predicates import PREDICATES
-from flume.nodes import Registry
+from flume.nodes import Registry, invocation
 from flume.nodes.registry import installed_node_types
 from flume.validation import validate
+from functions.nodes import http, http_exchange
+from orchestrator import machine, metrics, reporting, retries, runs
+from orchestrator import values as run_values
+from orchestrator.api import access, logs, parameters, run_models, run_nodes, statistics
+from orchestrator.api.app import create_app
+from orchestrator.api.openapi import describe_api
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -138,6 +152,137 @@ def codes_of_problems() -> set[str]:
     return found - NOT_CODES
 
 
+def write_commands() -> Iterator[str]:
+    for name, command in _commands(typer.main.get_command(commands), "flume"):
+        arguments = [each for each in command.params if each.param_type_name == "argument"]
+        options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
+        text, _, example = inspect.cleandoc(command.help).partition("Example: ")
+        yield f"### {name}"
+        yield ""
+        yield " ".join(text.split())
+        yield ""
+        yield f"`{' '.join([name, *(placeholder(each) for each in arguments), *(['[OPTIONS]'] if options else [])])}`"
+        yield ""
+        if example:
+            yield f"Example: `{' '.join(example.split())}`"
+            yield ""
+        if options:
+            yield from table("option", "meaning")
+            for each in options:
+                names = ", ".join(f"`{option}`" for option in each.opts)
+                yield f"| {names} | {in_markdown(each.help or '')} |"
+            yield ""
+
+
+def _commands(group, name):
+    for command in group.commands.values():
+        path = f"{name} {command.name}"
+        yield from _commands(command, path) if hasattr(command, "commands") else [(path, command)]
+
+
+def placeholder(argument):
+    text = argument.metavar or argument.name.upper()
+    text = f"{text}..." if argument.nargs == -1 and "..." not in text else text
+    return text if argument.required or text.startswith("[") else f"[{text}]"
+
+
+def write_routes() -> Iterator[str]:
+    document = describe_api(create_app(None, access.Access(), version="0"))
+    by_tag = defaultdict(list)
+    for path, item in document["paths"].items():
+        # A hook takes every method in the same way.
+        first = next(iter(item.values()))
+        operations = {"any method": first} if path.startswith("/hooks/") else item
+        for method, operation in operations.items():
+            by_tag[operation["tags"][0]].append((method, path, operation))
+    for tag, operations in by_tag.items():
+        yield f"### {tag.capitalize()}"
+        yield ""
+        yield from table("route", "does", "takes", "answers")
+        for method, path, operation in operations:
+            route = f"`{method.upper()} {path}`" if method != "any method" else f"any method on `{path}`"
+            answers = " ".join(status for status in sorted(operation["responses"]) if status not in ("4XX", "5XX"))
+            takes = "; ".join(_taken(document, operation))
+            yield f"| {route} | {in_markdown(operation['description'])} | {takes} | {answers} |"
+        yield ""
+
+
+def _taken(document, operation):
+    for place in ("query", "header"):
+        names = [each["name"] for each in operation.get("parameters", ()) if each["in"] == place]
+        shown = [f"`{name}`" for name in names if name != "namespace"]
+        if shown:
+            yield f"{place}: {', '.join(shown)}"
+    body = operation.get("requestBody")
+    if body is not None:
+        schema = next(iter(body["content"].values()))["schema"]
+        schemas = [schema, *schema.get("anyOf", ())]
+        named = [each["$ref"].rpartition("/")[2] for each in schemas if "$ref" in each]
+        fields = document["components"]["schemas"][named[0]]["properties"] if named else schema.get("properties", {})
+        yield "body" + (f": {', '.join(f'`{name}`' for name in fields)}" if fields else "")
+
+
+def write_metrics() -> Iterator[str]:
+    yield from table("metric", "meaning")
+    idle = SimpleNamespace(active_count=0, attempts_under_way=lambda: ())
+    for name, meaning in re.findall(
+        r"^# HELP (flume_\w+) (.+)$", metrics.Metrics().render(idle).decode(), re.MULTILINE
+    ):
+        yield f"| `{name}` | {in_markdown(meaning)} |"
+
+
+LIMITS = (
+    ("a document", source.MAX_BYTES, "bytes"),
+    ("nesting of a document and of every value", values.MAX_DEPTH, "levels"),
+    ("values in a document", reading.MAX_VALUES, ""),
+    ("nodes of a pipeline, loop bodies included", document_nodes.MAX_NODES, ""),
+    ("triggers of a pipeline", triggers.MAX_TRIGGERS, ""),
+    ("inputs of a pipeline", inputs.MAX_INPUTS, ""),
+    ("items of a loop", invocation.MAX_ITEMS, ""),
+    ("steps of one expression", budget.MAX_STEPS, ""),
+    ("text that an expression makes", budget.MAX_TEXT, "characters"),
+    ("elements of a list that an expression makes", budget.MAX_ELEMENTS, ""),
+    ("`meta` of a node", invocation.MAX_META_BYTES, "bytes"),
+    ("a wait between two attempts", retries.MAX_DELAY_MS // 1000, "seconds"),
+    ("deaths of the process in a row that an attempt survives, and then fails", machine.MAX_RECOVERIES, ""),
+    ("attempts of a node that are shown", machine.MAX_ATTEMPTS_KEPT, ""),
+    ("pipelines that start one another", runs.MAX_HOPS, ""),
+    ("log lines of an attempt", reporting.MAX_LOG_LINES, ""),
+    ("a log message", in_process.MAX_LOG_MESSAGE, "characters"),
+    ("fields of a log line", in_process.MAX_LOG_FIELDS, ""),
+    ("a value kept inside the run; a larger one is stored apart", run_values.MAX_INLINE_BYTES, "bytes"),
+    ("a response of `http-request`, by default; `maxBytes` sets it", http.DEFAULT_MAX_BYTES, "bytes"),
+    ("a response of `http-request`, at most", http.MOST_MAX_BYTES, "bytes"),
+    ("redirects of `http-request`", http_exchange.MAX_REDIRECTS, ""),
+    ("all headers of a call", access.MAX_HEAD_BYTES, "bytes"),
+    ("a call's body that is a document", access.MAX_DOCUMENT_BYTES, "bytes"),
+    ("a call's body that is a run's data", access.MAX_DATA_BYTES, "bytes"),
+    ("fields of a form", bodies.MAX_FIELDS, ""),
+    ("parts of a multipart form", multipart.MAX_PARTS, ""),
+    ("a text field of a multipart form", multipart.MAX_FIELD, "bytes"),
+    ("a file of a multipart form", multipart.MAX_FILE, "bytes"),
+    ("`Prefer: wait`", int(parameters.MAX_WAIT_S), "seconds"),
+    ("an `Idempotency-Key`", parameters.MAX_KEY_LENGTH, "characters"),
+    ("headers of an `http-response`", hook_responses.MAX_HEADERS, ""),
+    ("a header of an `http-response`", hook_responses.MAX_HEADER_VALUE, "characters"),
+    ("due times that `missed: all` makes up for", schedules.MOST_MISSED, ""),
+    ("runs that one bulk call takes", run_models.MAX_BULK, ""),
+    ("loop items on one page", run_nodes.MAX_ITEMS, ""),
+    ("log lines on one page", logs.MAX_LINES, ""),
+    ("intervals of one statistics answer", statistics.MAX_INTERVALS, ""),
+)
+
+
+def write_limits() -> Iterator[str]:
+    yield from table("what", "at most")
+    for what, most, unit in LIMITS:
+        binary = {"bytes": next((f"{most // size} {name}" for size, name in SIZES if most % size == 0), None)}.get(unit)
+        yield f"| {what} | {binary or f'{most:,} {unit}'.strip()} |"
+
+
+SIZES = ((1024**2, "MiB"), (1024, "KiB"))
+
+
 TABLES: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "filters": ("reference/expressions.md", write_filters),
     "functions": ("reference/expressions.md", write_functions),
@@ -146,6 +291,10 @@ TABLES: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "node-types": ("reference/node-types.md", write_node_types),
     "errors": ("reference/errors.md", write_errors),
     "problem-codes": ("reference/problem-codes.md", write_problem_codes),
+    "commands": ("reference/command-line.md", write_commands),
+    "routes": ("reference/http-api.md", write_routes),
+    "limits": ("reference/limits.md", write_limits),
+    "metrics": ("reference/metrics.md", write_metrics),
 }
 
 
@@ -179,6 +328,19 @@ def test_pipelines_in_the_documentation_are_valid(page):
     assert [each for problems in found for each in problems if each.code != "unknown-node-type"] == []
 
 
+def test_the_readme_leads_to_every_page():
+    linked = re.findall(r"\]\((docs/[^)#]+)\)", (ROOT / "README.md").read_text())
+    pages = [name_of(page) for page in DOCS.rglob("*.md") if page.parent.name != "decisions"]
+    assert sorted(pages) == sorted({*linked} - {"docs/decisions/"})
+
+
+def test_decisions_are_numbered_and_dated():
+    pages = sorted((DOCS / "decisions").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for number, page in enumerate(pages, start=1):
+        assert re.match(rf"# {number}\. .+\n\n\d{{4}}-\d\d-\d\d\. ", page.read_text()), page.name
+
+
 def test_every_key_of_the_document_is_described():
     text = (DOCS / "reference" / "pipeline-document.md").read_text()
     assert [key for key in keys_of(PipelineModel) if f"`{key}`" not in text] == []
@@ -193,3 +355,39 @@ def test_files_that_the_architecture_names_exist():
 def test_the_example_of_the_readme_is_the_custom_node_that_runs():
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     assert (ROOT / "examples" / "custom-node" / "nodes" / "my_custom_node.py").read_text() in blocks
+
+
+def test_every_code_that_the_api_answers_with_is_described():
+    page = (DOCS / "reference" / "http-api.md").read_text()
+    rows = re.findall(r"^\| ((?:`[a-z-]+`(?:, )?)+) \| [\d, ]+ \|", page, re.MULTILINE)
+    described = [code for row in rows for code in re.findall(r"[a-z-]+", row)]
+    assert sorted(codes_of_answers()) == sorted(described)
+
+
+def codes_of_answers() -> set[str]:
+    """What stands as a code in calls that make problems and errors, and what errors and inputs have of their own."""
+    found = set()
+    for path in sorted([*(ROOT / "orchestrator").rglob("*.py"), *(ROOT / "eventing").rglob("*.py")]):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                places = [each.value for each in node.keywords if each.arg == "code"]
+                if getattr(node.func, "id", "") in ("problem", "Refusal"):
+                    places += node.args[1:2]
+                found.update(each for place in places for each in _texts_in(place))
+    return {code for code in found if CODE.fullmatch(code) or code in ONE_WORD} - NOT_ANSWERED | ANSWERED_TOO
+
+
+ONE_WORD = {"stale", "unauthorized", "forbidden", "internal"}
+
+NOT_ANSWERED = {"bad-moment", "bad-schedule", "bad-timezone", "weak-key"}
+"""Of schedules, which are checked with their document, and of functions."""
+
+ANSWERED_TOO = {
+    *("bad-request", "bad-input", "missing-input", "unknown-input", "template-error", "invalid-definition"),
+    *("not-found", "unavailable", "store-error", "managed-by-api", "managed-by-cluster"),
+}
+"""Codes that a class, a problem of an input or a text put together gives."""
+
+
+def _texts_in(node):
+    return [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]

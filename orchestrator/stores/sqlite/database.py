@@ -5,6 +5,7 @@ writer, nor a writer for them (WAL). Everything else in this package is SQL that
 """
 
 import asyncio
+import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -137,10 +138,11 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 def _prepare(
     folder: Path, path: Path, durable: bool, schema: Schema
 ) -> tuple[FolderLock, sqlite3.Connection, tuple[sqlite3.Connection, ...]]:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = FolderLock(folder)
     opened: list[sqlite3.Connection] = []
     try:
+        _make_private(path)
         writer = _connect(path)
         opened.append(writer)
         _configure(writer, path, durable)
@@ -156,6 +158,12 @@ def _prepare(
         lock.release()
         raise
     return lock, writer, tuple(opened[1:])
+
+
+def _make_private(path: Path) -> None:
+    """Make the file before SQLite does: inputs and outputs are in it as clear text, and its log files take over its rights."""
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

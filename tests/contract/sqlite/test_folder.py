@@ -188,3 +188,11 @@ async def test_a_lock_file_that_was_left_over_locks_nothing(tmp_path):
     async with SqliteStore.open(tmp_path) as store:
         await store.check()
         assert (tmp_path / "flume.lock").read_text() == f"{os.getpid()}\n"
+
+
+async def test_nobody_else_can_read_what_is_stored(tmp_path):
+    folder = tmp_path / "made"
+    async with SqliteStore.open(folder) as store:
+        await store.check()
+        modes = {path.name: path.stat().st_mode & 0o077 for path in (folder, *folder.iterdir())}
+    assert set(modes.values()) == {0}

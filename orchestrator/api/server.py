@@ -108,9 +108,13 @@ class _BoundedProtocol(HttpToolsProtocol):
     _head_bytes: int | None = 0
     """What has come of an unfinished head; None while a body is read."""
 
+    _has_completed = False
+    """Whether a head or a message ended in the data at hand, so that not all of it belongs to an unfinished head."""
+
     def data_received(self, data: bytes) -> None:
+        self._has_completed = False
         super().data_received(data)
-        if self._head_bytes is None or self.transport.is_closing():
+        if self._head_bytes is None or self._has_completed or self.transport.is_closing():
             return
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -118,11 +122,11 @@ class _BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_headers_complete(self) -> None:
-        self._head_bytes = None
+        self._head_bytes, self._has_completed = None, True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._head_bytes = 0
+        self._head_bytes, self._has_completed = 0, True
         super().on_message_complete()
 
 

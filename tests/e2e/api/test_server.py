@@ -84,3 +84,11 @@ async def test_bodies_do_not_count_as_head() -> None:
         answer = await client.post(f"http://127.0.0.1:{port}/", content=b"x" * 300_000)
 
     assert answer.text == "hello"
+
+
+@pytest.mark.parametrize("size", [65_000, 70_000, 1_000_000, 3_000_000])
+async def test_a_large_body_on_a_kept_connection_is_answered_like_any_other(size) -> None:
+    async with serving() as (port, _, _), httpx.AsyncClient() as client:
+        for _ in range(5):
+            answer = await client.post(f"http://127.0.0.1:{port}/", content=b"x" * size)
+            assert (answer.status_code, answer.text) == (200, "hello")

@@ -16,7 +16,7 @@ ifneq ($(UV),)
 	uv sync --quiet --frozen
 else
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 endif
 	@touch $@
@@ -37,7 +37,7 @@ format: install ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## measure; prints tables and writes bench/results
+bench: install ## measure what is promised to be fast, and print tables
 	$(BIN)/python -m bench
 
 faults: install ## kill processes at random moments and check that nothing is lost; some minutes

@@ -1,24 +1,19 @@
 """Turns the body of an HTTP request into JSON that a run can hold, by its content type."""
 
-import json
-import re
 from base64 import b64encode
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
-import orjson
-
 from eventing.header_values import decode_text, split_parameters
+from eventing.json_data import checked, read_json
 from eventing.multipart import Part, split_parts
 from flume.errors import RequestError, TooLargeError
-from flume.values import INT64_MAX, INT64_MIN, BadValueError, JsonValue, check_value
+from flume.values import JsonValue
 
 MAX_FIELDS = 1_000
 """Fields of one urlencoded form."""
 
 _BINARY = "application/octet-stream"
-_LONGEST_INTEGER = 20
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 def read_body(content_type: str, body: bytes) -> JsonValue:
@@ -44,7 +39,7 @@ def read_body(content_type: str, body: bytes) -> JsonValue:
         value = collect((part.name, _read_part(part)) for part in parts)
     else:
         value = _read_single(content_type, body)
-    return _checked(value)
+    return checked(value)
 
 
 def collect(pairs: Iterable[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
@@ -59,7 +54,7 @@ def _read_single(content_type: str, body: bytes) -> JsonValue:
     media_type, parameters = split_parameters(content_type)
     charset = parameters.get("charset", "")
     if media_type == "application/json" or media_type.endswith("+json"):
-        return _read_json(decode_text(body, charset).encode())
+        return read_json(decode_text(body, charset).encode())
     if media_type.startswith("text/"):
         return decode_text(body, charset)
     return {"contentType": content_type or _BINARY, "size": len(body), "content": b64encode(body).decode()}
@@ -88,31 +83,3 @@ def _read_form(body: bytes, charset: str) -> dict[str, JsonValue]:
         message = f"a percent-encoded text in the form is not valid {charset or 'UTF-8'}"
         raise RequestError(message, code="bad-body", hint="name the character set in Content-Type") from error
     return collect(pairs)
-
-
-def _read_json(text: bytes) -> JsonValue:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise RequestError(f"the body is not valid JSON: {error}", code="bad-body") from error
-    if _LONG_NUMBER.search(text):
-        # orjson makes inexact floats of integers beyond 64 bits. Its depth is checked first: this parser recurses.
-        _checked(value)
-        json.loads(text, parse_int=_refuse_long_integer)
-    return value
-
-
-def _refuse_long_integer(digits: str) -> int:
-    if len(digits) > _LONGEST_INTEGER or not INT64_MIN <= int(digits) <= INT64_MAX:
-        message = f"the body holds the integer {digits[:24]}, which is beyond 64 bits"
-        raise RequestError(message, code="bad-body", hint="send it as text")
-    return int(digits)
-
-
-def _checked(value: JsonValue) -> JsonValue:
-    try:
-        check_value(value)
-    except BadValueError as error:
-        message = f"the body can't be stored: {error.pointer or 'it'} is {error.reason}"
-        raise RequestError(message, code="bad-body", pointer=error.pointer) from error
-    return value

@@ -1,30 +1,37 @@
 """Runs attempts in this process: the lane of trivial nodes and, on one machine without functions, of all.
 
-Coroutines run on the event loop, plain functions in threads. A thread can't be stopped: when its time is up the attempt
-fails, and the function goes on until it looks at ``context.cancelled`` or returns.
+Coroutines run on the event loop, plain functions in threads, pure ones too: whoever writes ``async def`` promises not to
+block, and nobody else does. A thread can't be stopped: when its time is up the attempt fails, and the function goes on
+until it looks at ``context.cancelled`` or returns.
+
+This is the edge of a node call, where whatever a node raises is how it failed: `exit()`, an interrupt and a cancellation
+of its own included. Only the cancellation of the attempt's task passes.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from inspect import isawaitable, iscoroutinefunction
+from functools import partial
+from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any
+from weakref import WeakSet
 
-from eventing.invocations import Answer, Failed, Invocation, LogRecord, Reports
+from eventing.invocations import Answer, Failed, Invocation, Reports
+from eventing.node_logs import NodeLog, clean, shortened
+from eventing.node_threads import NodeThreads, Place
 from flume.errors import FlumeError, NodeError
 from flume.expressions import conceal, reveal
-from flume.ids import Millis
-from flume.nodes.context import LogLevel, NodeContext, Secrets
-from flume.nodes.invocation import Prepared, as_json, failure, prepare, settle
+from flume.nodes.context import NodeContext, Secrets
+from flume.nodes.invocation import Prepared, failure, prepare, settle
 from flume.nodes.node import Node, NodeSettings
 from flume.nodes.outcomes import Iterate, Result, Sleep
 from flume.nodes.shared import SharedSetups
 from flume.nodes.types import NodeType
-from flume.values import BadValueError, JsonValue, check_value
+from flume.values import JsonValue
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +41,8 @@ THREADS = 32
 _UNANSWERED = frozenset({"timeout", "connection"})
 """Failures after which nobody knows whether the work was done: its repetition carries the same key."""
 
-MAX_LOG_MESSAGE = 8 * 1024
-MAX_LOG_FIELDS = 32
+MAX_FAILURE_MESSAGE = 8 * 1024
+"""Characters that a run keeps of what a node says of its failure."""
 
 
 def _utc_now() -> datetime:
@@ -51,15 +58,16 @@ class InProcessExecutor:
         secrets: Mapping[str, str],
         *,
         clock: Callable[[], datetime] = _utc_now,
+        timer: Callable[[], float] = time.perf_counter,
         threads: int = THREADS,
     ) -> None:
         self._secrets = dict(secrets)
         self._visible = Secrets(secrets)
         self._clock = clock
         self._setups = SharedSetups(settings)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="node")
-        self._free_threads = asyncio.Semaphore(threads)
-        self._suspending: set[type] = set()
+        self._timer = timer
+        self._threads = NodeThreads(threads)
+        self._tasks_only: WeakSet[type] = WeakSet()
 
     async def __aenter__(self) -> "InProcessExecutor":
         return self
@@ -67,8 +75,12 @@ class InProcessExecutor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
         await self._setups.aclose()
+
+    async def set_up(self, node_type: NodeType) -> None:
+        """Make what the nodes of a type share now, rather than with the first of them. Raises what its ``setup`` raises."""
+        await self._setups.of(node_type)
 
     async def execute(self, invocation: Invocation, reports: Reports) -> Answer:
         """See `Executor.execute`."""
@@ -77,10 +89,9 @@ class InProcessExecutor:
             return await self._execute(invocation, reports, flag, thread)
 
     async def _execute(
-        self, invocation: Invocation, reports: Reports, flag: "_CancelFlag", thread: "_Thread | None"
+        self, invocation: Invocation, reports: Reports, flag: "_CancelFlag", thread: Place | None
     ) -> Answer:
-        timeout = invocation.timeout.total_seconds()
-        scope = asyncio.timeout(timeout)
+        scope = asyncio.timeout(invocation.timeout.total_seconds())
         try:
             async with scope:
                 shared = await self._setups.of(invocation.node_type)
@@ -88,41 +99,43 @@ class InProcessExecutor:
                 if thread is None:
                     returned = await prepared.node.execute(prepared.input)
                 else:
-                    returned = await thread.call(prepared)
+                    returned = await thread.call(partial(prepared.node.execute, prepared.input))
             return self._settle(invocation, returned)
-        except asyncio.CancelledError:
+        except BaseException as error:
             flag.is_set = True
-            raise
-        # The edge of a node call: whatever a node raises is how it failed, `exit()` included.
-        except (Exception, SystemExit) as error:
-            flag.is_set = True
-            if scope.expired():
-                return Failed("timeout", f"no answer within {timeout:g} s", retryable=True, answered=False)
-            return self._fail(invocation, error)
+            if _is_being_cancelled():
+                # Nobody wants the answer, and a node that trips over its cancellation has not failed by that.
+                raise asyncio.CancelledError from error
+            return _timed_out(invocation) if scope.expired() else self._fail(invocation, error)
 
     def execute_at_once(self, invocation: Invocation, reports: Reports) -> Answer | None:
-        """See `Executor.execute_at_once`."""
+        """See `Executor.execute_at_once`. What took longer than it may fails as time-out, although nothing could stop it."""
         node_class = invocation.node_type.implementation
-        if node_class is None or node_class in self._suspending or _has_setup(node_class):
+        if node_class is None or node_class in self._tasks_only:
             return None
-        is_async = False
+        if _has_setup(node_class) or not iscoroutinefunction(node_class.execute):
+            self._tasks_only.add(node_class)
+            return None
+        began = self._timer()
+        answer = self._at_once(invocation, node_class, reports)
+        if answer is not None and self._timer() - began > invocation.timeout.total_seconds():
+            return _timed_out(invocation)
+        return answer
+
+    def _at_once(self, invocation: Invocation, node_class: type[Node], reports: Reports) -> Answer | None:
         try:
             prepared = self._prepare(invocation, reports, None, _CancelFlag())
-            is_async = prepared.is_async
-            returned: Any = prepared.node.execute(prepared.input)
-            if isawaitable(returned):
-                finished, returned = _run_to_first_wait(returned)
-                if not finished:
-                    # It waits for something, so it can't be fused. Being pure, it may as well begin again as a task.
-                    self._suspending.add(node_class)
-                    return None
-            return self._settle(invocation, returned)
-        # The edge of a node call, as above.
-        except (Exception, SystemExit) as error:
-            if is_async and not isinstance(error, FlumeError):
-                # It may have missed being a task, as `asyncio.timeout` does. Should it fail as one too, that is its answer.
+            finished, returned = _run_to_first_wait(prepared.node.execute(prepared.input))
+            if not finished:
+                # It waits for something, so it can't be fused. Being pure, it may as well begin again as a task.
+                self._tasks_only.add(node_class)
                 return None
+            return self._settle(invocation, returned)
+        except FlumeError as error:
             return self._fail(invocation, error)
+        except BaseException:
+            # It may have missed being a task, as `asyncio.timeout` does. Should it fail as one too, that is its answer.
+            return None
 
     def _prepare(self, invocation: Invocation, reports: Reports, shared: object, flag: "_CancelFlag") -> Prepared:
         config, inputs = dict(invocation.config), dict(invocation.inputs)
@@ -140,29 +153,25 @@ class InProcessExecutor:
             hops=invocation.hops,
             traceparent=invocation.traceparent,
             secrets=self._visible,
-            log_sink=_LogSink(reports, self._mask, self._clock),
-            progress_sink=lambda text: reports.progress(self._mask(text)),
+            log_sink=NodeLog(reports, self._mask, self._clock),
+            progress_sink=lambda text: reports.progress(self._mask(clean(str(text)))),
             is_cancelled=lambda: flag.is_set,
             clock=self._clock,
         )
         return prepare(invocation.node_type, config, inputs, context=context, shared=shared)
 
     @asynccontextmanager
-    async def _thread_for(self, node_type: NodeType) -> AsyncIterator["_Thread | None"]:
+    async def _thread_for(self, node_type: NodeType) -> AsyncIterator[Place | None]:
         """A thread for a type whose ``execute`` is a plain function, None for others.
 
-        Waiting for it does not count as the attempt's time. A function whose time was up keeps its thread until it returns.
+        Waiting for it does not count as the attempt's time.
         """
         node_class = node_type.implementation
         if node_class is None or iscoroutinefunction(node_class.execute):
             yield None
             return
-        await self._free_threads.acquire()
-        thread = _Thread(self._threads, self._free_threads.release)
-        try:
-            yield thread
-        finally:
-            thread.leave()
+        async with self._threads.place() as place:
+            yield place
 
     def _settle(self, invocation: Invocation, returned: object) -> Answer:
         outcome = settle(invocation.node_type, dict(invocation.config), returned)
@@ -176,16 +185,14 @@ class InProcessExecutor:
             case Iterate():
                 return Iterate(self._mask(outcome.items), outcome.times)
 
-    def _fail(self, invocation: Invocation, error: Exception | SystemExit) -> Failed:
-        if isinstance(error, SystemExit):
-            error = RuntimeError(f"the node tried to end the process, with {error.code!r}")
-        failed = failure(invocation.node_type, error)
+    def _fail(self, invocation: Invocation, error: BaseException) -> Failed:
+        failed = failure(invocation.node_type, _as_exception(error))
         if not isinstance(error, NodeError):
             # The text of a foreign exception may hold data, so it goes to the run alone.
             logger.debug("node raised", extra={"run": invocation.run_id, "node": invocation.instance})
         return Failed(
-            failed.code,
-            self._mask(_without_surrogates(str(failed))),
+            clean(failed.code),
+            shortened(self._mask(clean(str(failed))), MAX_FAILURE_MESSAGE),
             retryable=bool(failed.retryable),
             retry_after=failed.retry_after,
             answered=failed.code not in _UNANSWERED,
@@ -204,66 +211,32 @@ class _CancelFlag:
         self.is_set = False
 
 
-class _Thread:
-    """A place in the thread pool, for one call; ``release`` is called once, when nothing uses it any more."""
-
-    def __init__(self, pool: ThreadPoolExecutor, release: Callable[[], None]) -> None:
-        self._pool = pool
-        self._release = release
-        self._is_used = False
-
-    async def call(self, prepared: Prepared) -> object:
-        """Run a node's function."""
-        loop = asyncio.get_running_loop()
-        self._is_used = True
-        work = self._pool.submit(_call_plainly, prepared)
-        work.add_done_callback(lambda _: None if loop.is_closed() else loop.call_soon_threadsafe(self._release))
-        return await asyncio.wrap_future(work)
-
-    def leave(self) -> None:
-        """Give the place back if nothing was called."""
-        if not self._is_used:
-            self._release()
+def _is_being_cancelled() -> bool:
+    """Whether somebody wants the present task to end, as opposed to a cancellation that a node made up or passed on."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
-def _call_plainly(prepared: Prepared) -> object:
-    try:
-        return prepared.node.execute(prepared.input)
-    except StopIteration as error:
-        # A future can't hold it: whoever waits would wait for ever.
-        raise RuntimeError("the node raised StopIteration") from error
+def _timed_out(invocation: Invocation) -> Failed:
+    seconds = invocation.timeout.total_seconds()
+    return Failed("timeout", f"no answer within {seconds:g} s", retryable=True, answered=False)
 
 
-class _LogSink:
-    """Turns a node's log call into a bounded, JSON-able, masked record."""
-
-    def __init__(self, reports: Reports, mask: Callable[[JsonValue], Any], clock: Callable[[], datetime]) -> None:
-        self._reports = reports
-        self._mask = mask
-        self._clock = clock
-
-    def __call__(self, level: LogLevel, message: str, fields: Mapping[str, object]) -> None:
-        at = Millis(int(self._clock().timestamp() * 1000))
-        text = _without_surrogates(str(message)[:MAX_LOG_MESSAGE])
-        kept = {key: _loggable(fields[key]) for key in list(fields)[:MAX_LOG_FIELDS]}
-        self._reports.log(LogRecord(at, level, self._mask(text), self._mask(kept)))
+def _as_exception(error: BaseException) -> Exception:
+    """What a node raised, as something that can be spoken of as its failure."""
+    match error:
+        case Exception():
+            return error
+        case SystemExit():
+            return RuntimeError(f"the node tried to end the process, with {error.code!r}")
+        case asyncio.CancelledError():
+            return RuntimeError("what the node waited for was cancelled, and not by Flume")
+        case _:
+            return RuntimeError(f"the node raised {type(error).__name__}: {error}")
 
 
 def _has_setup(node_class: type[Node]) -> bool:
     return node_class.setup.__func__ is not Node.setup.__func__  # type: ignore[attr-defined]
-
-
-def _loggable(value: object) -> JsonValue:
-    try:
-        plain = as_json(value)
-        check_value(plain)
-    except (BadValueError, RecursionError):
-        return _without_surrogates(repr(value)[:MAX_LOG_MESSAGE])
-    return plain
-
-
-def _without_surrogates(text: str) -> str:
-    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _run_to_first_wait(coroutine: Any) -> tuple[bool, object]:

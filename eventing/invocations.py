@@ -8,6 +8,7 @@ replaces at the last moment.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from flume.ids import Instance, Millis, NodeId, RunId
@@ -22,7 +23,7 @@ class Invocation:
 
     ``key`` is the idempotency key (``run/instance/n``), ``token`` proves that an answer belongs to this attempt.
     ``nonce`` is what the secret markers in ``config`` and ``inputs`` carry. ``now`` is the moment at which the attempt
-    became ready.
+    became ready. ``timeout`` counts from when the work begins, ``start_timeout`` until then.
     """
 
     run_id: RunId
@@ -41,6 +42,7 @@ class Invocation:
     token: str
     hops: int = 0
     traceparent: str | None = None
+    start_timeout: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,21 @@ Answer: TypeAlias = Result | Sleep | Iterate | Failed
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """A line that a node wrote."""
+    """A line that a node wrote. ``sequence`` counts from 0 within the attempt; None: whoever takes the line counts."""
 
     at: Millis
     level: str
     message: str
     fields: Mapping[str, JsonValue] = field(default_factory=dict)
+    sequence: int | None = None
+
+
+class Phase(StrEnum):
+    """Where a running attempt outside the engine is, so that a cold start can be seen while it happens."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    EXECUTING = "executing"
 
 
 class Reports(Protocol):
@@ -81,6 +92,10 @@ class Reports(Protocol):
 
     def progress(self, text: str) -> None:
         """Take a further piece of partial output."""
+        ...
+
+    def phase(self, phase: Phase, *, ago_ms: int = 0) -> None:
+        """The attempt reached a phase, so many milliseconds ago. An attempt inside the engine has none and says nothing."""
         ...
 
 

@@ -38,9 +38,9 @@ class ParsedPipeline:
     """What a document says and what is wrong with it.
 
     ``pipeline`` is None when there are problems. ``readable`` is what could be understood all the same, for checks that
-    go on from there in the same pass: without broken nodes and edges, but with cycles; None when there is nothing to go
-    on from. ``definition`` is the flat form as a JSON value, as written and with nothing filled in. ``layout`` is
-    ``{node id: {x, y}}``.
+    go on from there in the same pass: without broken edges and what is broken in nodes, but with cycles and with nodes whose
+    id or type is wrong or missing; None when there is nothing to go on from. ``definition`` is the flat form as a JSON value,
+    as written and with nothing filled in. ``layout`` is ``{node id: {x, y}}``.
     """
 
     source: Source

@@ -19,6 +19,9 @@ LOOP = "loop"
 
 _OUT, _ERROR = "out", "error"
 
+_STAND_INS = {"id": "stand-in", "type": "stand-in"}
+"""For a node whose id or type is wrong or missing, so that what else is wrong with it and behind it is found all the same."""
+
 
 class NodeReader:
     """Reads the levels of one document. What is wrong is noted; nodes and edges that can't be understood are left out."""
@@ -76,17 +79,17 @@ class NodeReader:
         return Body(found, read)
 
     def _read_node(self, value: JsonValue, pointer: str) -> NodeDefinition | None:
-        model = self._findings.read(NodeModel, value, pointer)
+        model = self._findings.read(NodeModel, value, pointer, stand_ins=_STAND_INS)
         # The body is read even when its loop is broken, so that its own problems are found in the same pass.
         body = self._read_body(value, pointer) if isinstance(value, Mapping) else None
-        if model is None:
+        if model is None or not isinstance(value, Mapping):
             return None
         if model.retry.max_delay is not None and model.retry.max_delay < model.retry.delay:
             place = join_pointer(pointer, "retry", "maxDelay")
             self._findings.add("bad-value", place, "maxDelay is shorter than delay", "raise maxDelay or lower delay")
         return NodeDefinition(
-            NodeId(model.id),
-            model.type,
+            NodeId(_raw_id(value) or pointer),
+            _raw_text(value, "type") or "",
             pointer,
             model.name,
             Lane(model.run_on) if model.run_on else None,
@@ -191,8 +194,12 @@ class _Edges:
 
 
 def _raw_id(value: JsonValue) -> str | None:
-    identity = value.get("id") if isinstance(value, Mapping) else None
-    return identity if isinstance(identity, str) else None
+    return _raw_text(value, "id")
+
+
+def _raw_text(value: JsonValue, key: str) -> str | None:
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
 def _raw_body(node: JsonObject) -> JsonValue:

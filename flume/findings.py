@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from flume.pipeline import EMPTY
 from flume.problems import Problem, join_pointer, sorted_problems
 from flume.reading import shorten
 from flume.source import Source
@@ -133,11 +134,14 @@ class Findings:
             if key not in names:
                 self._add_unknown_key(join_pointer(pointer, key), key, names)
 
-    def read(self, model: type[Model], value: JsonValue, pointer: str) -> Model | None:
+    def read(
+        self, model: type[Model], value: JsonValue, pointer: str, *, stand_ins: Mapping[str, JsonValue] = EMPTY
+    ) -> Model | None:
         """The value as a ``model``, with a problem for each thing wrong in it.
 
-        What is wrong is left out as long as the rest is still a whole ``model``; None when it is not. Keys without a
-        value count as absent, since YAML gives null for a key whose lines are commented out.
+        What is wrong is left out, and ``stand_ins`` stand for what the model can't be without; None when the rest is not a
+        whole ``model`` all the same. Keys without a value count as absent, since YAML gives null for a key whose lines are
+        commented out.
         """
         if not isinstance(value, Mapping):
             self._add_wrong_type("model_type", pointer, value)
@@ -152,7 +156,9 @@ class Findings:
             self._add_detail(model, detail, pointer)
             wrong.add(detail["loc"][0] if detail["loc"] else None)
         try:
-            return model.model_validate({key: inner for key, inner in present.items() if key not in wrong})
+            return model.model_validate(
+                {**stand_ins, **{key: inner for key, inner in present.items() if key not in wrong}}
+            )
         except ValidationError:
             return None
 

@@ -71,6 +71,9 @@ class NodeDefinition:
     ``pointer`` is its place in the document as it was written, such as ``/nodes/2``, ``/nodes/1/config/body/nodes/0``
     or, in a resource, ``/spec/nodes/2``; it does not count when nodes are compared. ``body`` is what a loop's
     ``config.body`` holds, typed; None for all other nodes.
+
+    In a document with problems, ``id`` may be one that is not allowed, or the ``pointer`` where there is none, and ``type``
+    may be empty.
     """
 
     id: NodeId
@@ -88,6 +91,11 @@ class NodeDefinition:
     durable: bool = False
     on_error: OnError = OnError.FAIL
     body: "Body | None" = None
+
+    @property
+    def has_id(self) -> bool:
+        """Whether edges and templates can speak of the node."""
+        return self.id != self.pointer
 
 
 @dataclass(frozen=True, slots=True)

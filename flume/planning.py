@@ -13,6 +13,7 @@ from typing import Protocol
 from flume.errors import NotFoundError
 from flume.graph import topological_order
 from flume.ids import NodeId
+from flume.node_rules import MAX, WHILE, check_node_rules
 from flume.node_values import check_node_values
 from flume.node_work import ParsedWork, parse_work
 from flume.nodes.types import ERROR, NodeType, Role
@@ -21,6 +22,7 @@ from flume.plan import LoopPlan, Plan, PlanEdge, PlanNode, ScopePlan
 from flume.ports import check_ports, port_of
 from flume.problems import Problem, join_pointer
 from flume.references import Reach, check_references
+from flume.values import JsonValue
 
 LANE_TIMEOUTS: Mapping[Lane, timedelta] = MappingProxyType(
     {
@@ -46,6 +48,9 @@ FUNCTION_TIMEOUT_MAX = timedelta(seconds=600)
 """Knative's own limit on a request, unless the operator of the cluster raised it."""
 
 DEFAULT_CONCURRENCY = 10
+
+_ALL = -1
+"""The set of all nodes, as bits."""
 
 
 class NodeTypes(Protocol):
@@ -161,12 +166,15 @@ class _Resolver:
         self, nodes: Sequence[NodeDefinition], edges: Sequence[EdgeDefinition], around: _Surroundings
     ) -> ScopePlan | None:
         """The plan of one level, or None if one of its nodes could not be resolved."""
-        types = {node.id: node_type for node in nodes if (node_type := self._type_of(node)) is not None}
-        self.problems.extend(check_ports(nodes, edges, types))
-        definitions = {node.id: node for node in nodes}
-        visible = around.visible | definitions.keys()
-        edges = [edge for edge in edges if edge.from_node in definitions and edge.to_node in definitions]
-        order = topological_order([node.id for node in nodes], [(edge.from_node, edge.to_node) for edge in edges])
+        typed = [(node, node_type) for node in nodes if (node_type := self._type_of(node)) is not None]
+        self.problems.extend(check_ports(nodes, edges, {node.id: node_type for node, node_type in typed}))
+        # Several nodes have one id only in a document with problems, of which those of each node are to be found.
+        by_id: dict[NodeId, list[tuple[NodeDefinition, NodeType]]] = {node.id: [] for node in nodes}
+        for node, node_type in typed:
+            by_id[node.id].append((node, node_type))
+        visible = around.visible | by_id.keys()
+        edges = [edge for edge in edges if edge.from_node in by_id and edge.to_node in by_id]
+        order = topological_order([*by_id], [(edge.from_node, edge.to_node) for edge in edges])
         incoming, outgoing = _by_node(edges)
         upstream: dict[NodeId, int] = {}
         setters = list(around.setters)
@@ -176,20 +184,21 @@ class _Resolver:
             for edge in incoming.get(node_id, ()):
                 mask |= upstream.get(edge.from_node, 0) | 1 << self._numbers[edge.from_node]
             upstream[node_id] = mask
-            node_type = types.get(node_id)
-            if node_type is None:
-                continue
             before = tuple(each for each in setters if mask >> self._numbers[each.id] & 1)
-            seen = _Surroundings(visible, mask, before, around.loops)
-            planned[node_id] = self._node(
-                definitions[node_id], node_type, seen, incoming.get(node_id, ()), outgoing.get(node_id, ())
-            )
-            if node_type.role is Role.VARIABLES:
-                setters.append(definitions[node_id])
+            for node, node_type in by_id[node_id]:
+                # No edge can name a node without an id, so that none is missing.
+                seen = _Surroundings(visible, mask if node.has_id else _ALL, before, around.loops)
+                planned[node_id] = self._node(
+                    node, node_type, seen, incoming.get(node_id, ()), outgoing.get(node_id, ())
+                )
+                if node_type.role is Role.VARIABLES:
+                    setters.append(node)
         self.nodes.update(planned)
         return _scope(planned) if len(planned) == len(nodes) else None
 
     def _type_of(self, node: NodeDefinition) -> NodeType | None:
+        if not node.type:
+            return None
         try:
             return self._registry.get(node.type)
         except NotFoundError as error:
@@ -240,14 +249,12 @@ class _Resolver:
         body = self.level(node.body.nodes, node.body.edges, inside)
         if body is None:
             return None
-        concurrency = node.config.get("concurrency", DEFAULT_CONCURRENCY)
-        limit = node.config.get("max")
         return LoopPlan(
             body=body,
-            concurrency=concurrency if isinstance(concurrency, int) else DEFAULT_CONCURRENCY,
+            concurrency=_whole(node.config.get("concurrency")) or DEFAULT_CONCURRENCY,
             collects_errors=node.config.get("onItemError") == "collect",
-            condition=parsed.deferred.get("while"),
-            limit=limit if isinstance(limit, int) else None,
+            condition=None if node.config.get(WHILE) is None else parsed.deferred[WHILE],
+            limit=_whole(node.config.get(MAX)),
         )
 
     def _check(self, node: NodeDefinition, node_type: NodeType, parsed: ParsedWork, seen: _Surroundings) -> None:
@@ -263,7 +270,8 @@ class _Resolver:
         self.problems.extend(check_references(deferred, replace(reach, loops=reach.loops + 1, allows_secrets=False)))
         self.problems.extend(check_references(parsed.scoped_references, replace(reach, local=tuple(node.inputs))))
         self.problems.extend(check_node_values(node, node_type, parsed.template_pointers))
-        self.problems.extend(self._check_rules(node, node_type, parsed, seen))
+        limit = self._circumstances.function_timeout_max
+        self.problems.extend(check_node_rules(node, node_type, loops=seen.loops, function_timeout_max=limit))
 
     def _reach(self, node: NodeDefinition, node_type: NodeType, seen: _Surroundings) -> Reach:
         return Reach(
@@ -278,47 +286,10 @@ class _Resolver:
             allows_secrets=not node_type.pure,
         )
 
-    def _check_rules(
-        self, node: NodeDefinition, node_type: NodeType, parsed: ParsedWork, seen: _Surroundings
-    ) -> Iterator[Problem]:
-        lane = node.run_on or node_type.run_on
-        if lane not in node_type.lanes:
-            yield Problem(
-                "lane-not-allowed",
-                join_pointer(node.pointer, "runOn"),
-                f"'{node.type}' can't run on '{lane}'",
-                f"it runs on: {', '.join(node_type.lanes)}",
-            )
-        limit = self._circumstances.function_timeout_max
-        if lane in (Lane.CPU, Lane.GPU) and node.timeout is not None and node.timeout > limit:
-            yield Problem(
-                "timeout-too-long",
-                join_pointer(node.pointer, "timeout"),
-                f"a function may take {limit.total_seconds():g} s at most",
-                "let it run as a job: runOn: job",
-            )
-        if node_type.role is Role.RESPONSE and seen.loops:
-            yield Problem(
-                "response-in-loop",
-                node.pointer,
-                f"'{node.id}' would answer the caller once for each item",
-                "move it behind the loop",
-            )
-        if node_type.role is Role.LOOP and node.retry.attempts > 1:
-            yield Problem(
-                "retry-on-loop",
-                join_pointer(node.pointer, "retry"),
-                "a loop is not repeated as a whole",
-                "put the retry on the nodes of its body",
-            )
-        when = parsed.work.when
-        if when is not None and when.is_constant and not node.when:
-            yield Problem(
-                "never-runs",
-                join_pointer(node.pointer, "when"),
-                f"'{node.id}' can never run: its condition is always false",
-                "remove the node, or give it a condition that can be true",
-            )
+
+def _whole(value: JsonValue) -> int | None:
+    """A number of the document as an integer: JSON Schema takes ``5.0`` for one too. None for what is none."""
+    return int(value) if isinstance(value, (int, float)) else None
 
 
 def _by_node(

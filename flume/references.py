@@ -16,6 +16,9 @@ from flume.templates import PlacedReference
 NODE_KEYS = ("output", "meta", "status", "error")
 """What a template finds under a node's id."""
 
+MISSING_SECRET = "missing-secret"
+"""The code of the one problem that lies in the circumstances and not in the document."""
+
 _KEYS = {
     "run": ("id", "attempt", "startedAt"),
     "pipeline": ("name", "namespace", "version"),
@@ -63,8 +66,6 @@ def _check(reference: Reference, reach: Reach) -> Finding | None:
     key = path[0] if path and isinstance(path[0], str) else None
     if root in reach.local or root == "$now":
         return None
-    if root in reach.upstream:
-        return _check_key(root, key, NODE_KEYS)
     match root:
         case "inputs":
             return None if reference.guarded else _check_declared("input", key, reach.inputs)
@@ -78,6 +79,8 @@ def _check(reference: Reference, reach: Reach) -> Finding | None:
             return None if reach.loops else _outside_loop(root)
         case "outer":
             return None if reach.loops > 1 else _outside_loop(root)
+        case _ if root in reach.upstream:
+            return _check_key(root, key, NODE_KEYS)
         case _:
             return _check_unreachable(root, reach)
 
@@ -104,7 +107,7 @@ def _check_secret(key: str | None, reach: Reach) -> Finding | None:
     if key is None:
         return "secret-not-allowed", "'secrets' alone can't be used", "name one: secrets.NAME"
     if reach.secrets is not None and key not in reach.secrets:
-        return "missing-secret", f"there is no secret '{key}'", _nearest(key, reach.secrets, f"set FLUME_SECRET_{key}")
+        return MISSING_SECRET, f"there is no secret '{key}'", _nearest(key, reach.secrets, f"set FLUME_SECRET_{key}")
     return None
 
 

@@ -166,26 +166,26 @@ async def _test_orchestrator(nodes: Sequence[Path], secrets: Mapping[str, str]) 
     from flume.nodes.registry import Registry, installed_node_types
     from flume.pipeline import Lane
     from orchestrator.bus import MemoryBus
-    from orchestrator.service import Options, running_orchestrator
+    from orchestrator.service import Options, Parts, build_orchestrator
     from orchestrator.stores.sqlite.store import SqliteStore
 
     registry = Registry(installed_node_types)
     for path in nodes:
         for failed in load_path(registry, path).failures:
             raise ImportError(f"{failed.source}: {failed.reason}")
-    async with (
-        SqliteStore.temporary() as store,
-        InProcessExecutor(NodeSettings(), secrets) as executor,
-        running_orchestrator(
-            store=store,
-            bus=MemoryBus(),
-            registry=registry,
-            executors=dict.fromkeys(Lane, executor),
-            options=Options(secret_names=tuple(secrets), grace_s=0, fires_schedules=False),
-            clock=lambda: Millis(time.time_ns() // 1_000_000),
-        ) as orchestrator,
-    ):
-        yield orchestrator
+    async with SqliteStore.temporary() as store, InProcessExecutor(NodeSettings(), secrets) as executor:
+        orchestrator = await build_orchestrator(
+            Parts(
+                store=store,
+                bus=MemoryBus(),
+                registry=registry,
+                executors=dict.fromkeys(Lane, executor),
+                options=Options(secret_names=tuple(secrets), grace_s=0, fires_schedules=False),
+                clock=lambda: Millis(time.time_ns() // 1_000_000),
+            )
+        )
+        async with orchestrator.working():
+            yield orchestrator
 
 
 async def _result_of(orchestrator: "Orchestrator", run: "Run") -> RunResult:

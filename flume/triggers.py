@@ -1,6 +1,5 @@
 """The triggers of a document: each of the five types read, named, and checked against the others."""
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -13,6 +12,7 @@ from flume.document_models import (
     WebhookAuthModel,
     WebhookTriggerModel,
 )
+from flume.filters import read_attributes, read_filters
 from flume.findings import Findings
 from flume.pipeline import (
     CronTrigger,
@@ -39,10 +39,6 @@ _MODELS: Mapping[str, type[TriggerModel]] = {
 MAX_TRIGGERS = 100
 
 _SHORTEST_INTERVAL = timedelta(seconds=1)
-
-_ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}")
-_ATTRIBUTE_DIALECTS = ("exact", "prefix", "suffix")
-_DIALECTS = (*_ATTRIBUTE_DIALECTS, "all", "any", "not", "cesql")
 
 
 def read_triggers(
@@ -190,53 +186,8 @@ def _make_event(model: EventTriggerModel, identity: str, pointer: str, findings:
         hint = "write the attributes as {exact: {…}} among the filters"
         findings.add("trigger-conflict", join_pointer(pointer, "attributes"), "both filters and attributes", hint)
     filters: list[JsonObject] = list(model.filters or ())
-    for index, each in enumerate(filters):
-        _check_filter(each, join_pointer(pointer, "filters", index), findings)
+    read_filters(filters, join_pointer(pointer, "filters"), findings)
     if model.attributes:
-        _check_attributes(model.attributes, join_pointer(pointer, "attributes"), findings)
+        read_attributes(model.attributes, join_pointer(pointer, "attributes"), findings)
         filters.append({"exact": dict(model.attributes)})
     return EventTrigger(identity, tuple(filters), model.enabled)
-
-
-def _check_filter(value: JsonValue, pointer: str, findings: Findings) -> None:
-    if not isinstance(value, Mapping):
-        findings.add("bad-filter", pointer, "expected an object", "for example {exact: {type: com.example.order}}")
-        return
-    findings.check_keys(value, pointer, _DIALECTS)
-    if len(value) != 1:
-        hint = f"one of {', '.join(_DIALECTS)}; several are combined by `all` or `any`"
-        findings.add("bad-filter", pointer, "a filter has exactly one dialect", hint)
-    for dialect, inner in value.items():
-        place = join_pointer(pointer, dialect)
-        if dialect in _ATTRIBUTE_DIALECTS:
-            _check_attributes(inner, place, findings)
-        elif dialect in ("all", "any"):
-            _check_filter_list(inner, place, findings)
-        elif dialect == "not":
-            _check_filter(inner, place, findings)
-        elif dialect == "cesql" and not (isinstance(inner, str) and inner.strip()):
-            findings.add(
-                "bad-filter", place, "expected a CESQL expression as text", "for example \"type LIKE 'com.%'\""
-            )
-
-
-def _check_filter_list(value: JsonValue, pointer: str, findings: Findings) -> None:
-    if not isinstance(value, list) or not value:
-        findings.add("bad-filter", pointer, "expected a list with at least one filter", "add a filter to the list")
-        return
-    for index, inner in enumerate(value):
-        _check_filter(inner, join_pointer(pointer, index), findings)
-
-
-def _check_attributes(value: JsonValue, pointer: str, findings: Findings) -> None:
-    if not isinstance(value, Mapping) or not value:
-        hint = "for example {type: com.example.order}"
-        findings.add("bad-filter", pointer, "expected attributes and their values", hint)
-        return
-    for name, wanted in value.items():
-        place = join_pointer(pointer, name)
-        if not _ATTRIBUTE.fullmatch(name):
-            hint = "lower-case letters and digits, at most 20"
-            findings.add("bad-filter", place, f"'{shorten(name, 40)}' can't be an attribute's name", hint, at_key=True)
-        if not isinstance(wanted, str) or not wanted:
-            findings.add("bad-filter", place, "expected a text that is not empty", "put the value in quotes")

@@ -49,17 +49,26 @@ def _unquoted_template(lines: list[str], mark: Mark) -> tuple[Position, str] | N
         for pattern in _TEMPLATE_VALUES:
             match = pattern.search(line)
             if match and (number < mark.line or match.start(1) <= mark.column):
-                return Position(number, match.start(1) + 1), _without_comment(match.group(1))
+                return Position(number, match.start(1) + 1), _value_from(line, match.start(1))
     return None
 
 
-def _without_comment(value: str) -> str:
-    return re.split(r"\s#", value, maxsplit=1)[0].strip()
+def _value_at(lines: list[str], mark: Mark) -> str:
+    return _value_from(lines[mark.line], mark.column) if mark.line < len(lines) else ""
 
 
-def _rest_of_line(lines: list[str], mark: Mark) -> str:
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    return _without_comment(line[mark.column :])
+def _value_from(line: str, column: int) -> str:
+    """What was probably meant as one value: the rest of the line or, within { } or [ ] on this line, up to what ends it there."""
+    rest = re.split(r"\s#", line[column:], maxsplit=1)[0].strip()
+    before = line[:column]
+    if before.count("{") + before.count("[") <= before.count("}") + before.count("]"):
+        return rest
+    depth = 0
+    for index, character in enumerate(rest):
+        if depth == 0 and (character in "}]" or rest.startswith(", ", index)):
+            return rest[:index].rstrip(", ")
+        depth += (character in "{[") - (character in "}]")
+    return rest.rstrip(", ")
 
 
 def _explain(error: MarkedYAMLError, lines: list[str], mark: Mark) -> tuple[str, str, str, Mark]:
@@ -68,11 +77,11 @@ def _explain(error: MarkedYAMLError, lines: list[str], mark: Mark) -> tuple[str,
     if "cannot start any token" in problem:
         return _explain_character(lines, mark)
     if "scanning an alias" in context or "scanning an anchor" in context or "scanning a block scalar" in context:
-        value = _rest_of_line(lines, start)
+        value = _value_at(lines, start)
         message = f"a value that begins with {value[:1]} has another meaning in YAML"
         return "unquoted-text", message, _QUOTE_IT + quoted(shorten(value)), start
     if "undefined alias" in problem:
-        value = _rest_of_line(lines, mark)
+        value = _value_at(lines, mark)
         message = f"{shorten(value)} stands for a part of the document that does not exist"
         return "bad-alias", message, f"if it is meant as text, {_QUOTE_IT}{quoted(shorten(value))}", mark
     if "duplicate anchor" in problem or "second occurrence" in problem:
@@ -84,7 +93,7 @@ def _explain(error: MarkedYAMLError, lines: list[str], mark: Mark) -> tuple[str,
 
 
 def _explain_character(lines: list[str], mark: Mark) -> tuple[str, str, str, Mark]:
-    value = _rest_of_line(lines, mark)
+    value = _value_at(lines, mark)
     line = lines[mark.line] if mark.line < len(lines) else ""
     if line[mark.column : mark.column + 1] == "\t":
         return "bad-yaml", "a tab where YAML wants spaces", "indent with spaces", mark

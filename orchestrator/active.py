@@ -4,15 +4,30 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from flume.ids import ROOT, Instance, Millis, NodeId, RunId, ScopePath, split_instance
 from flume.plan import Plan
 from orchestrator.events import Command, DecideLoopStep, Event, GatherLoop, StartAttempt
+from orchestrator.partial_output import PartialOutput
 from orchestrator.state import NodeState, NodeStatus, Run, Scope
 from orchestrator.store import Commit, CommitResult, LogLine, Payload
 from orchestrator.values import RunValues
 
 AttemptId = tuple[Instance, int]
+
+
+class Stage(Enum):
+    """What becomes of the state that was reached."""
+
+    OPEN = "open"
+    """Nothing is on its way to the store."""
+    COMMITTING = "committing"
+    """A commit is under way; the run may compute one stretch meanwhile."""
+    AHEAD = "ahead"
+    """A commit is under way, and a whole stretch beyond it waits to be the next."""
+    GONE = "gone"
+    """The run has left memory, and this object is worth nothing any more."""
 
 
 @dataclass(slots=True)
@@ -22,7 +37,9 @@ class ActiveRun:
     ``rev`` 0: the run is not stored yet. ``events`` have happened and were not applied. ``at_once`` are commands that
     may be carried out before the next commit, ``held`` those that must wait for it. ``logs``, ``payloads`` and
     ``inbox`` go with it, and so does ``dropped_lines``: a note for each attempt that wrote too much. ``first`` is told
-    what became of the commit that makes the run, ``on_log`` that there are lines to store.
+    what became of the commit that makes the run, ``on_log`` that there are lines to store, and ``deliver`` lets
+    something happen to the run. ``is_scheduled``: a turn of the run is due. ``is_last_try``: a step could not be stored,
+    and should its failure not be either, that was all.
     """
 
     plan: Plan
@@ -39,20 +56,25 @@ class ActiveRun:
     payloads: list[Payload] = field(default_factory=list)
     inbox: list[str] = field(default_factory=list)
     tasks: dict[AttemptId, asyncio.Task[None]] = field(default_factory=dict)
+    partial_output: PartialOutput = field(default_factory=PartialOutput)
     timer: asyncio.TimerHandle | None = None
     log_timer: asyncio.TimerHandle | None = None
     on_log: Callable[[], None] = lambda: None
+    deliver: Callable[[Event], None] = lambda event: None
     first: asyncio.Future[CommitResult] | None = None
-    is_committing: bool = False
-    is_ahead: bool = False
+    stage: Stage = Stage.OPEN
     is_scheduled: bool = False
-    is_gone: bool = False
-    is_aborted: bool = False
+    is_last_try: bool = False
 
     @property
     def id(self) -> RunId:
         """The run's id."""
         return self.run.id
+
+    @property
+    def is_committing(self) -> bool:
+        """Whether a commit is under way."""
+        return self.stage is Stage.COMMITTING or self.stage is Stage.AHEAD
 
     def has_changed(self) -> bool:
         """Whether there is anything to commit."""
@@ -91,6 +113,18 @@ class ActiveRun:
         for sent in (self.payloads, self.logs, self.dropped_lines, self.inbox):
             sent.clear()
         return commit
+
+    def let_go_of(self, instance: Instance, attempt: int) -> None:
+        """Cancel an attempt's task, if it has one; nobody waits for its answer any more."""
+        task = self.tasks.pop((instance, attempt), None)
+        if task is not None:
+            task.cancel()
+            self.partial_output.end(instance, attempt)
+
+    def let_go_of_all(self) -> None:
+        """Cancel all tasks."""
+        for instance, attempt in list(self.tasks):
+            self.let_go_of(instance, attempt)
 
     def awaits(self, command: StartAttempt | DecideLoopStep | GatherLoop) -> bool:
         """Whether the run, as far as it has come since the command was given, still wants it carried out."""

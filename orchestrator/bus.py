@@ -14,9 +14,6 @@ from flume.ids import Instance, PipelineId, RunId
 from orchestrator.state import RunStatus
 from orchestrator.store import LogLine
 
-PIPELINES_TOPIC = "pipelines"
-"""The topic of all pipelines, whatever their namespace."""
-
 MAX_QUEUED = 1000
 """Messages that wait for one slow watcher; beyond, the oldest are dropped and `Overrun` tells it to read the store again."""
 

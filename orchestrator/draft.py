@@ -12,7 +12,7 @@ from types import MappingProxyType
 from flume.ids import ROOT, Instance, Millis, NodeId, ScopePath, split_instance
 from flume.plan import Plan, PlanNode, ScopePlan
 from orchestrator.events import Command
-from orchestrator.state import Arrivals, Failure, Inline, NodeState, Run, RunStatus, Scope, ScopeOutput, Stored
+from orchestrator.state import Arrivals, Failure, NodeState, Run, RunStatus, Scope, ScopeOutput
 
 
 class ScopeDraft:
@@ -115,21 +115,27 @@ class Draft:
         scope = self.scope(path)
         return None if scope is None else scope.nodes.get(node_id)
 
-    def put(self, path: ScopePath, node_id: NodeId, state: NodeState) -> None:
-        """Record a node's state."""
-        self.open(path).nodes[node_id] = state
+    def put(self, path: ScopePath, node_id: NodeId, state: NodeState) -> ScopeDraft:
+        """Record a node's state, and count what it keeps inline in place of what it kept before; returns its scope."""
+        scope = self.open(path)
+        before = scope.nodes.get(node_id)
+        self.inline_bytes += state.inline_bytes - (0 if before is None else before.inline_bytes)
+        scope.nodes[node_id] = state
+        return scope
 
     def settle(self, path: ScopePath, node_id: NodeId, state: NodeState) -> None:
         """Record that a node has finished; its edges are followed later in this step."""
-        scope = self.open(path)
-        scope.nodes[node_id] = state
-        scope.unsettled -= 1
+        self.put(path, node_id, state).unsettled -= 1
         self.settled.append((path, node_id))
 
-    def count(self, value: Stored | None) -> None:
-        """Add a value to what the run keeps inline."""
-        if isinstance(value, Inline):
-            self.inline_bytes += value.size
+    def count_origin(self) -> None:
+        """Count what the run was made with among what it keeps inline."""
+        self.inline_bytes += self._run.origin.inline_bytes
+
+    def let_go(self, item: ScopePath) -> None:
+        """Count an item no longer: it has ended, is stored by itself, and leaves the run with the next commit."""
+        scope = self.scope(item)
+        self.inline_bytes -= 0 if scope is None else sum(state.inline_bytes for state in scope.nodes.values())
 
     def finish(self) -> tuple[Run, tuple[Command, ...]]:
         """The run after the step, the very same object if nothing changed, and the commands in the order in which they arose."""

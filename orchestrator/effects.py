@@ -7,6 +7,8 @@ run; every other one becomes a task that starts only after the commit that gave 
 import logging
 import random
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -15,7 +17,7 @@ from flume.ids import Instance, Millis, split_instance
 from flume.nodes.outcomes import Iterate, Result, Sleep
 from flume.nodes.types import Role
 from flume.pipeline import Lane
-from flume.values import JsonObject, JsonValue
+from flume.values import JsonValue
 from orchestrator.active import ActiveRun
 from orchestrator.bus import Bus
 from orchestrator.events import (
@@ -92,24 +94,23 @@ class Effects:
     def _at_once(self, active: ActiveRun, command: StartAttempt | DecideLoopStep) -> Event | None:
         if isinstance(command, DecideLoopStep):
             return self._decide(active, active.values, command)
+        began = self._clock()
         prepared = self._preparer.prepare(active.plan, active.run, active.values, command.instance)
         if not isinstance(prepared, Invocation):
-            return self._event_without_work(active, command, prepared)
-        began = self._clock()
+            return self._event_without_work(active, command, prepared, began)
         executor = self._executor_of(active, command.instance)
-        answer = executor.execute_at_once(prepared, AttemptReports(self._bus, active, prepared))
+        answer = executor.execute_at_once(prepared, AttemptReports(self._bus, active, prepared, self._clock))
         if answer is None:
             return None
-        return self._event(active, command, answer, queued_ms=0, began=began)
+        return self._event(active, command, answer, began)
 
     async def answer(self, active: ActiveRun, command: StartAttempt | DecideLoopStep | GatherLoop) -> Event:
-        """Carry out a command and return its answer. Raises nothing but cancellation."""
-        queued = self._clock()
+        """Carry out a command and return its answer. Raises nothing but cancellation, and what no `Executor` may raise."""
         try:
-            async with self._gate.slot(active.id):
+            async with self._slot(active, command):
                 match command:
                     case StartAttempt():
-                        return await self._attempt(active, command, queued)
+                        return await self._attempt(active, command)
                     case DecideLoopStep():
                         return await self._loaded(active, lambda values: self._decide(active, values, command))
                     case GatherLoop():
@@ -118,14 +119,39 @@ class Effects:
         except Exception:
             return self._defect(active, command)
 
-    async def _attempt(self, active: ActiveRun, command: StartAttempt, queued: Millis) -> Event:
+    def cut_short(
+        self, active: ActiveRun, command: StartAttempt | DecideLoopStep | GatherLoop, error: BaseException
+    ) -> NodeFailed:
+        """The answer to a command whose task was ended by something that is neither the engine nor an error."""
+        facts = {"run": active.id, "node": command.instance, "reason": type(error).__name__}
+        logger.warning("an attempt was ended from within", extra=facts)
+        message = f"its task was ended by {type(error).__name__}, and not by Flume"
+        return self._failed(command, Failed("exception", message, answered=False))
+
+    async def _attempt(self, active: ActiveRun, command: StartAttempt) -> Event:
+        began = self._clock()
         prepared = await self._prepared(active, command.instance)
         if not isinstance(prepared, Invocation):
-            return self._event_without_work(active, command, prepared)
-        began = self._clock()
+            return self._event_without_work(active, command, prepared, began)
         executor = self._executor_of(active, command.instance)
-        answer = await executor.execute(prepared, AttemptReports(self._bus, active, prepared))
-        return self._event(active, command, answer, queued_ms=began - queued, began=began)
+        reports = AttemptReports(self._bus, active, prepared, self._clock)
+        try:
+            answer = await executor.execute(prepared, reports)
+        finally:
+            reports.close()
+        event = self._event(active, command, answer, reports.began or began)
+        if reports.cold_ms and isinstance(event, (NodeCompleted, NodeFailed)):
+            return replace(event, cold_ms=reports.cold_ms)
+        return event
+
+    def _slot(
+        self, active: ActiveRun, command: StartAttempt | DecideLoopStep | GatherLoop
+    ) -> AbstractAsyncContextManager[None]:
+        """A place among what this process does itself; what others do waits at their own gates."""
+        node = active.plan.nodes[split_instance(command.instance)[1]]
+        if isinstance(command, StartAttempt) and node.lane is not Lane.ENGINE:
+            return nullcontext()
+        return self._gate.slot(active.id)
 
     async def _prepared(self, active: ActiveRun, instance: Instance) -> Preparation:
         return await self._loaded(
@@ -150,32 +176,32 @@ class Effects:
             return NodeFailed(self._clock(), command.instance, command.attempt, decision, step=command.index)
         return LoopStepDecided(self._clock(), command.instance, command.index, decision)
 
-    def _event_without_work(self, active: ActiveRun, command: StartAttempt, prepared: Skip | Given | Failure) -> Event:
+    def _event_without_work(
+        self, active: ActiveRun, command: StartAttempt, prepared: Skip | Given | Failure, began: Millis
+    ) -> Event:
         at = self._clock()
         match prepared:
             case Skip():
                 return NodeSkipped(at, command.instance, command.attempt)
             case Given():
                 output = self._keep(active, prepared.output)
-                return NodeCompleted(at, command.instance, command.attempt, prepared.port, output, {"pinned": True})
+                return NodeCompleted(
+                    at, command.instance, command.attempt, prepared.port, output, {"pinned": True}, began
+                )
             case Failure():
-                return NodeFailed(at, command.instance, command.attempt, prepared)
+                return NodeFailed(at, command.instance, command.attempt, prepared, began=began)
 
-    def _event(
-        self, active: ActiveRun, command: StartAttempt, answer: Answer, *, queued_ms: int, began: Millis
-    ) -> Event:
+    def _event(self, active: ActiveRun, command: StartAttempt, answer: Answer, began: Millis) -> Event:
         at = self._clock()
         is_loop = active.plan.nodes[split_instance(command.instance)[1]].loop is not None
         match answer:
             case Sleep() if is_loop:
-                return self._failed(command, Failed("bad-output", "a loop can't sleep; put a delay before it"))
+                return self._failed(command, Failed("bad-output", "a loop can't sleep; put a delay before it"), began)
             case Iterate() if not is_loop:
-                return self._failed(command, Failed("bad-output", "only a loop has items to iterate over"))
+                return self._failed(command, Failed("bad-output", "only a loop has items to iterate over"), began)
             case Result():
-                timing = {"queuedMs": queued_ms, "coldStartMs": 0, "executeMs": max(at - began, 0)}
-                meta: JsonObject = {**answer.meta, "timing": timing}
                 output = self._keep(active, answer.output)
-                return NodeCompleted(at, command.instance, command.attempt, answer.port, output, meta)
+                return NodeCompleted(at, command.instance, command.attempt, answer.port, output, answer.meta, began)
             case Sleep():
                 until = Millis(int(answer.until.timestamp() * 1000))
                 return NodeSlept(at, command.instance, command.attempt, until, self._keep(active, answer.output))
@@ -185,14 +211,19 @@ class Effects:
                 items = self._keep(active, answer.items)
                 return LoopOpened(at, command.instance, command.attempt, len(answer.items), items)
             case Failed():
-                return self._failed(command, answer)
+                return self._failed(command, answer, began)
 
     def _defect(self, active: ActiveRun, command: StartAttempt | DecideLoopStep | GatherLoop) -> NodeFailed:
         logger.exception("an attempt failed inside Flume", extra={"run": active.id, "node": command.instance})
         message = "Flume failed to carry this out; its own log says why"
         return self._failed(command, Failed("internal", message, answered=False))
 
-    def _failed(self, command: StartAttempt | DecideLoopStep | GatherLoop, answer: Failed) -> NodeFailed:
+    def _failed(
+        self,
+        command: StartAttempt | DecideLoopStep | GatherLoop,
+        answer: Failed,
+        began: Millis | None = None,
+    ) -> NodeFailed:
         wait = answer.retry_after
         return NodeFailed(
             at=self._clock(),
@@ -203,6 +234,7 @@ class Effects:
             retry_after_ms=0 if wait is None else int(wait.total_seconds() * 1000),
             jitter=self._jitter(),
             step=_step_of(command),
+            began=began,
         )
 
     def _keep(self, active: ActiveRun, value: JsonValue) -> Stored:

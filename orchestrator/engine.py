@@ -19,8 +19,8 @@ from types import MappingProxyType, TracebackType
 from flume.errors import FlumeError, StoreError, UnavailableError
 from flume.ids import ROOT, Millis, NodeId, RunId, split_instance
 from flume.plan import Plan, PlanNode
-from orchestrator.active import ActiveRun
-from orchestrator.bus import Bus
+from orchestrator.active import ActiveRun, Stage
+from orchestrator.bus import Bus, Progress
 from orchestrator.committer import Committer
 from orchestrator.effects import Effects
 from orchestrator.events import (
@@ -28,6 +28,7 @@ from orchestrator.events import (
     DecideLoopStep,
     Event,
     GatherLoop,
+    Released,
     RunAborted,
     RunStarted,
     StartAttempt,
@@ -39,13 +40,13 @@ from orchestrator.identifiers import Clock, IdSource
 from orchestrator.machine import advance
 from orchestrator.observer import Observer
 from orchestrator.patience import patiently
-from orchestrator.plans import Plans
-from orchestrator.recovery import is_asleep, pending, restored, wake_at, without_ended_items
+from orchestrator.plans import Plans, plan_without_nodes
+from orchestrator.recovery import is_asleep, pending, restored, unknown_nodes, wake_at, without_ended_items
 from orchestrator.state import Failure, NodeState, Run, RunOrigin, RunStatus, Scope
 from orchestrator.store import Commit, CommitResult, Payload, RunStore, StoredRun, Verdict
 from orchestrator.stretch import apply_events, compute_stretch
 from orchestrator.tasks import task_group
-from orchestrator.values import RunValues
+from orchestrator.values import PayloadCache, RunValues
 from orchestrator.watching import Announcer, Watch
 
 logger = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ class Engine:
         self._crash_point = crash_point
         self._committer = Committer(store, observe=observer.committed)
         self._announcer = Announcer(bus, observer)
+        self._payloads = PayloadCache()
         self._active: dict[RunId, ActiveRun] = {}
         self._doubtful: set[RunId] = set()
         self._doubting: asyncio.Task[None] | None = None
@@ -135,6 +137,11 @@ class Engine:
     def active_count(self) -> int:
         """How many runs are in memory."""
         return len(self._active)
+
+    @property
+    def payload_bytes(self) -> int:
+        """How much of what runs stored apart is in memory, as JSON."""
+        return self._payloads.size
 
     @property
     def failure(self) -> FlumeError | None:
@@ -172,8 +179,8 @@ class Engine:
         active = self._hold(plan, run, rev=0)
         active.payloads.extend(payloads)
         active.first = asyncio.get_running_loop().create_future()
-        active.events.append(RunStarted(self._clock(), seeds))
-        self._turn(active)
+        # Not in this very step: a pure node would find the caller's task to be its own, and could cancel it.
+        self.deliver(active, RunStarted(self._clock(), seeds))
         result = await active.first
         if result.verdict is Verdict.REPEATED and result.run_id is not None:
             return Started(result.run_id, None, result.body_hash)
@@ -185,6 +192,11 @@ class Engine:
         Open it before the run's state is read, so that none is missed in between.
         """
         return self._announcer.watch(run_id)
+
+    def progress_so_far(self, run_id: RunId) -> Iterator[Progress]:
+        """What the attempts of a run that are under way here have given until now, of a long text the end."""
+        active = self._active.get(run_id)
+        return iter(()) if active is None else active.partial_output.so_far(run_id)
 
     async def cancel(
         self, run_id: RunId, *, live_owners: tuple[str, ...] = (), reason: str = "cancelled on request"
@@ -208,7 +220,8 @@ class Engine:
     async def take_up(self, run_id: RunId) -> ActiveRun | None:
         """Load a run that this process has become the owner of, and go on with it.
 
-        None if it is gone or has ended, or if this process is stopping and another will have it.
+        One that can't go on, being damaged or without a plan that fits it, fails. None if it is gone or has ended, or if
+        this process is stopping and another will have it. Raises `StoreError` and `UnavailableError` alone.
         """
         if self._is_stopping:
             return None
@@ -217,29 +230,33 @@ class Engine:
         stored = await self._store.load_run(run_id)
         if stored is None or stored.run.status.is_ended:
             return None
-        plan = await self._plans.of_run(stored.run.origin)
+        plan = await self._plan_of(stored)
         if run_id in self._active:
             return self._active[run_id]
-        return self._restore(plan, stored)
+        return self._give_up(stored, plan) if isinstance(plan, Failure) else self._restore(plan, stored)
 
     def deliver(self, active: ActiveRun, event: Event) -> None:
         """Let something happen to a run."""
-        if active.is_gone:
+        if active.stage is Stage.GONE:
             return
         active.events.append(event)
         self._schedule(active)
 
-    async def stop(self) -> None:
-        """Take on nothing more, give what is under way a while to finish, and let the rest be taken over by others."""
+    async def stop(self, *, grace_s: float | None = None) -> None:
+        """Take on nothing more, give what is under way a while to finish, and let the rest be taken over by others.
+
+        ``grace_s`` None gives it the engine's whole grace.
+        """
         if self._is_stopping:
             return
         self._is_stopping = True
         if self._doubting is not None:
             self._doubting.cancel()
-        await self._finish_attempts()
+        await self._finish_attempts(self._grace_s if grace_s is None else grace_s)
         self._is_halted = True
         for active in list(self._active.values()):
-            self._cancel_tasks(active)
+            active.let_go_of_all()
+            self.deliver(active, Released(self._clock()))
         try:
             async with asyncio.timeout(DRAIN_S):
                 await self._settle()
@@ -249,9 +266,9 @@ class Engine:
             self._forget(active)
         self._committing.cancel()
 
-    async def _finish_attempts(self) -> None:
+    async def _finish_attempts(self, grace_s: float) -> None:
         """Wait for attempts that are under way, for no longer than the grace."""
-        deadline = asyncio.get_running_loop().time() + self._grace_s
+        deadline = asyncio.get_running_loop().time() + grace_s
         while self._is_busy() and asyncio.get_running_loop().time() < deadline:
             await asyncio.wait(
                 [task for active in self._active.values() for task in active.tasks.values()],
@@ -268,6 +285,29 @@ class Engine:
 
     def _is_busy(self) -> bool:
         return any(active.tasks for active in self._active.values())
+
+    async def _plan_of(self, stored: StoredRun) -> Plan | Failure:
+        """The plan by which a stored run goes on, or why it can't."""
+        if stored.damage:
+            return Failure("damaged-run", f"what is stored of the run can't be read ({stored.damage}); start it anew")
+        try:
+            plan = await self._plans.of_run(stored.run.origin)
+        except (StoreError, UnavailableError):
+            raise
+        except FlumeError as error:
+            return Failure("no-plan", f"the run can't go on, since its definition can't be planned any more: {error}")
+        unknown = unknown_nodes(plan, stored.run)
+        if unknown:
+            names = ", ".join(f"'{instance}'" for instance in unknown[:3])
+            return Failure("no-plan", f"the run can't go on, since its definition knows nothing of its nodes: {names}")
+        return plan
+
+    def _give_up(self, stored: StoredRun, failure: Failure) -> ActiveRun:
+        """Let a run fail that can't go on; left alone it would be neither under way nor cancelled, for ever."""
+        logger.error("a run can't go on and fails", extra={"run": stored.run.id, "reason": failure.message})
+        active = self._hold(plan_without_nodes(stored.run.origin), stored.run, rev=stored.rev)
+        self.deliver(active, RunAborted(self._clock(), failure))
+        return active
 
     def _restore(self, plan: Plan, stored: StoredRun) -> ActiveRun:
         """A run as it was stored, with what its former owner left unanswered to be done again."""
@@ -291,8 +331,9 @@ class Engine:
         return active
 
     def _hold(self, plan: Plan, run: Run, *, rev: int) -> ActiveRun:
-        active = ActiveRun(plan, run, rev, RunValues(self._store), run)
+        active = ActiveRun(plan, run, rev, RunValues(self._store, self._payloads), run)
         active.on_log = partial(self._store_logs_soon, active)
+        active.deliver = partial(self.deliver, active)
         self._active[run.id] = active
         return active
 
@@ -309,12 +350,12 @@ class Engine:
     def _turn(self, active: ActiveRun) -> None:
         """Apply events and answer commands at once until nothing is left or the stretch is long enough; then commit."""
         active.is_scheduled = False
-        if active.is_gone or active.is_ahead:
+        if active.stage in (Stage.AHEAD, Stage.GONE):
             return
         if self._is_halted:
             apply_events(active, self._effects)
-        elif compute_stretch(active, self._effects):
-            active.is_ahead = active.is_committing
+        elif compute_stretch(active, self._effects) and active.is_committing:
+            active.stage = Stage.AHEAD
         if active.is_committing:
             return
         if active.has_changed():
@@ -332,15 +373,16 @@ class Engine:
             active.at_once.clear()
         commit = active.next_commit(
             self._ids(),
-            owner=None if has_ended or self._may_leave(active, wake) else self.id,
-            wake_at=None if has_ended else wake,
+            owner=None if has_ended or self._is_halted or self._may_leave(active, wake) else self.id,
+            # Whoever goes on is to take it up at once when this process stops.
+            wake_at=None if has_ended else self._clock() if self._is_halted else wake,
             expires_at=Millis(self._clock() + self._retention_ms) if has_ended and self._retention_ms else None,
         )
         if active.log_timer is not None:
             active.log_timer.cancel()
             active.log_timer = None
         active.granted, active.held = active.held, []
-        active.is_committing = True
+        active.stage = Stage.COMMITTING
         self._crash_point("before-commit")
         self._committer.submit(commit, partial(self._committed, active, commit))
 
@@ -353,8 +395,10 @@ class Engine:
     def _committed(
         self, active: ActiveRun, commit: Commit, result: CommitResult | StoreError | UnavailableError
     ) -> None:
-        has_stretch = active.is_ahead
-        active.is_committing = active.is_ahead = False
+        if active.stage is Stage.GONE:
+            return
+        has_stretch = active.stage is Stage.AHEAD
+        active.stage = Stage.OPEN
         if not isinstance(result, CommitResult):
             # Who asked for the run hears of the error. Should the store have made it all the same, it goes on.
             self._forget(active)
@@ -374,7 +418,7 @@ class Engine:
         if active.first is not None and not active.first.done():
             active.first.set_result(result)
         if commit.run.status.is_ended:
-            self._finish(active)
+            self._forget(active)
             return
         has_more = bool(active.events or active.at_once or active.held or active.has_changed())
         if commit.owner is None and not has_more:
@@ -425,10 +469,12 @@ class Engine:
 
     def _abort(self, active: ActiveRun, failure: Failure) -> None:
         """Fail a run of which a step can't be stored, from the last state that could."""
-        if active.committed.status.is_ended or active.is_aborted:
+        if active.is_last_try:
+            facts = {"run": active.id, "reason": failure.message}
+            logger.error("a run can neither go on nor be failed; delete it, or mend the store and restart", extra=facts)
             return
         again = self._hold(active.plan, active.committed, rev=active.rev)
-        again.is_aborted = True
+        again.is_last_try = True
         again.events.append(RunAborted(self._clock(), failure))
         self._schedule(again)
 
@@ -437,9 +483,7 @@ class Engine:
         for command in commands:
             match command:
                 case StopAttempt():
-                    task = active.tasks.get((command.instance, command.attempt))
-                    if task is not None:
-                        task.cancel()
+                    active.let_go_of(command.instance, command.attempt)
                 case _ if self._is_stopping:
                     # The run stays ours in the store, unanswered, and is taken over by whoever comes next.
                     pass
@@ -452,13 +496,19 @@ class Engine:
                     active.tasks[command.instance, command.attempt] = task
 
     async def _answer(self, active: ActiveRun, command: StartAttempt | DecideLoopStep | GatherLoop) -> None:
+        """Carry a command out and deliver its answer; there always is one, unless the engine itself let go of the task."""
+        attempt, task = (command.instance, command.attempt), asyncio.current_task()
         try:
-            event = await self._effects.answer(active, command)
-            self._crash_point("after-effect")
-            self.deliver(active, event)
-        finally:
-            if active.tasks.get((command.instance, command.attempt)) is asyncio.current_task():
-                del active.tasks[command.instance, command.attempt]
+            event: Event = await self._effects.answer(active, command)
+        except BaseException as error:
+            if active.tasks.get(attempt) is not task:
+                raise asyncio.CancelledError from error
+            event = self._effects.cut_short(active, command, error)
+        self._crash_point("after-effect")
+        if active.tasks.get(attempt) is task:
+            del active.tasks[attempt]
+            active.partial_output.end(*attempt)
+        self.deliver(active, event)
 
     def _set_timer(self, active: ActiveRun, wake: Millis | None) -> None:
         if active.timer is not None:
@@ -477,17 +527,10 @@ class Engine:
             return
         self.deliver(active, Tick(self._clock()))
 
-    def _finish(self, active: ActiveRun) -> None:
-        self._cancel_tasks(active)
-        self._forget(active)
-
-    def _cancel_tasks(self, active: ActiveRun) -> None:
-        for task in active.tasks.values():
-            task.cancel()
-
     def _forget(self, active: ActiveRun) -> None:
-        active.is_gone = True
-        self._cancel_tasks(active)
+        active.stage = Stage.GONE
+        active.let_go_of_all()
+        active.values.forget()
         for timer in (active.timer, active.log_timer):
             if timer is not None:
                 timer.cancel()

@@ -34,7 +34,11 @@ class PhaseChanged:
 
 @dataclass(frozen=True, slots=True)
 class NodeCompleted:
-    """An attempt ended well and leaves by ``port``. For a loop: its results were gathered."""
+    """An attempt ended well and leaves by ``port``. For a loop: its results were gathered.
+
+    ``began`` is when it was taken up, after it had queued; None if nothing had to wait. ``cold_ms`` of the time before were
+    the start of a process for it.
+    """
 
     at: Millis
     instance: Instance
@@ -42,6 +46,8 @@ class NodeCompleted:
     port: str
     output: Stored
     meta: JsonObject | None = None
+    began: Millis | None = None
+    cold_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ class NodeFailed:
 
     ``answered`` False means that nobody knows whether the work was done (time-out, lost connection, crash): the next
     attempt carries the same idempotency key. ``retry_after_ms`` is the least wait that the other side asked for.
-    ``jitter`` is random in [0, 1).
+    ``jitter`` is random in [0, 1). ``began`` and ``cold_ms`` are as in `NodeCompleted`.
     """
 
     at: Millis
@@ -106,6 +112,8 @@ class NodeFailed:
     retry_after_ms: int = 0
     jitter: float = 0.0
     step: int | None = None
+    began: Millis | None = None
+    cold_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,13 @@ class RunAborted:
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """The run's owner stops in good order and leaves it to others: what is unanswered is no fault of the attempts."""
+
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
 class TakenOver:
     """A new owner holds the run; what its predecessor had under way is unanswered."""
 
@@ -150,6 +165,7 @@ Event: TypeAlias = (
     | Tick
     | CancelRequested
     | RunAborted
+    | Released
     | TakenOver
 )
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from flume.errors import FlumeError, StoreError, UnavailableError
 from flume.ids import Millis, RunId
-from orchestrator.active import ActiveRun
 from orchestrator.engine import Engine
 from orchestrator.events import CancelRequested
 from orchestrator.identifiers import Clock, IdSource
@@ -73,7 +72,7 @@ class Keeper:
         )
         self._claimed.extend(claimed)
         while self._claimed:
-            await self._take_up(self._claimed[0])
+            await self._engine.take_up(self._claimed[0])
             self._claimed.popleft()
         await self._read_inbox()
         return len(claimed) == CLAIM_LIMIT
@@ -98,19 +97,9 @@ class Keeper:
         except (StoreError, UnavailableError) as error:
             logger.warning("the lease could not be given back", extra={"reason": str(error)})
 
-    async def _take_up(self, run_id: RunId) -> ActiveRun | None:
-        """The run in memory, or None if it can't be had. Raises `StoreError` and `UnavailableError` alone."""
-        try:
-            return await self._engine.take_up(run_id)
-        except (StoreError, UnavailableError):
-            raise
-        except FlumeError as error:
-            logger.error("a run can't be taken up", extra={"run": run_id, "reason": str(error)})
-            return None
-
     async def _read_inbox(self) -> None:
         for run_id in await self._store.inbox_runs(self._engine.id, limit=CLAIM_LIMIT):
-            active = await self._take_up(run_id)
+            active = await self._engine.take_up(run_id)
             if active is None:
                 continue
             for entry in await self._store.read_inbox(run_id):

@@ -30,10 +30,10 @@ from flume.ids import ROOT, Instance, Millis, NodeId, ScopePath, instance_in, it
 from flume.nodes.types import ERROR, OUT
 from flume.pipeline import Lane, OnError
 from flume.plan import LoopPlan, Plan, PlanNode, ScopePlan
-from flume.values import JsonObject
+from orchestrator.attempts import completed, failed, retrying, step_of
 from orchestrator.draft import Draft
+from orchestrator.endings import cancel_items, end_scope
 from orchestrator.events import (
-    GATHERING,
     CancelRequested,
     Command,
     DecideLoopStep,
@@ -46,34 +46,17 @@ from orchestrator.events import (
     NodeSkipped,
     NodeSlept,
     PhaseChanged,
+    Released,
     RunAborted,
     RunStarted,
     StartAttempt,
-    StopAttempt,
     TakenOver,
     Tick,
 )
-from orchestrator.retries import retry_delay_ms
-from orchestrator.state import (
-    NULL,
-    AttemptRecord,
-    Failure,
-    LoopState,
-    ManyOutputs,
-    NodeState,
-    NodeStatus,
-    Phase,
-    Run,
-    RunStatus,
-    ScopeOutput,
-    SingleOutput,
-    Stored,
-)
+from orchestrator.state import NULL, Failure, LoopState, NodeState, NodeStatus, Phase, Run, RunStatus
 
 MAX_RECOVERIES = 3
 """An attempt that was under way when this many owners in a row died is taken to be what kills them."""
-
-MAX_ATTEMPTS_KEPT = 10
 
 NO_SEEDS: Mapping[NodeId, NodeState] = MappingProxyType({})
 
@@ -125,9 +108,11 @@ def _apply(draft: Draft, event: Event) -> None:
         case Tick():
             _tick(draft)
         case CancelRequested():
-            _end_scope(draft, ROOT, RunStatus.CANCELLED, Failure("cancelled", event.reason))
+            end_scope(draft, ROOT, RunStatus.CANCELLED, Failure("cancelled", event.reason))
         case RunAborted():
-            _end_scope(draft, ROOT, RunStatus.FAILED, event.failure)
+            end_scope(draft, ROOT, RunStatus.FAILED, event.failure)
+        case Released():
+            _release(draft)
         case TakenOver():
             _take_over(draft)
         case _:
@@ -159,7 +144,7 @@ def _follow_edges(draft: Draft, path: ScopePath, node_id: NodeId) -> None:
         else:
             draft.settle(path, target.id, NodeState(NodeStatus.SKIPPED, completed_at=draft.at))
     if scope.unsettled == 0:
-        _end_scope(draft, path, RunStatus.COMPLETED)
+        end_scope(draft, path, RunStatus.COMPLETED)
 
 
 def _begin(draft: Draft, event: RunStarted) -> None:
@@ -171,6 +156,7 @@ def _begin(draft: Draft, event: RunStarted) -> None:
     if draft.plan.timeout is not None:
         draft.deadline_at = Millis(event.at + int(draft.plan.timeout.total_seconds() * 1000))
     draft.seeds = event.seeds
+    draft.count_origin()
     _start_roots(draft, ROOT)
 
 
@@ -179,7 +165,7 @@ def _start_roots(draft: Draft, path: ScopePath) -> None:
     for node_id in plan.roots:
         _start(draft, path, plan.nodes[node_id])
     if not plan.order:
-        _end_scope(draft, path, RunStatus.COMPLETED)
+        end_scope(draft, path, RunStatus.COMPLETED)
 
 
 def _start(draft: Draft, path: ScopePath, node: PlanNode) -> None:
@@ -188,7 +174,6 @@ def _start(draft: Draft, path: ScopePath, node: PlanNode) -> None:
         _settle_with_output(draft, path, node, seed)
         return
     if seed is not None and seed.loop is not None and node.loop is not None:
-        draft.count(seed.loop.items)
         draft.put(path, node.id, seed)
         _continue_loop(draft, instance_in(path, node.id), seed.loop, node.loop)
         return
@@ -200,7 +185,6 @@ def _start(draft: Draft, path: ScopePath, node: PlanNode) -> None:
 
 def _settle_with_output(draft: Draft, path: ScopePath, node: PlanNode, state: NodeState) -> None:
     """The node has finished, and its output answers the caller that waits, if it is the first to do so."""
-    draft.count(state.output)
     answers = node.responds and path == ROOT and state.status is NodeStatus.COMPLETED
     if answers and draft.response is None:
         draft.response = node.id
@@ -223,42 +207,7 @@ def _complete(draft: Draft, event: NodeCompleted) -> None:
     node = draft.plan.nodes[node_id]
     if not state.awaits_answer or (state.loop is not None and not state.loop.gathering):
         return
-    loop = None if state.loop is None else replace(state.loop, gathering=False, items=None, last=None)
-    settled = _ended(state, NodeStatus.COMPLETED, event.at, None, event.port, event.output, event.meta, loop)
-    _settle_with_output(draft, path, node, settled)
-
-
-def _ended(
-    state: NodeState,
-    status: NodeStatus,
-    at: Millis,
-    failure: Failure | None,
-    port: str | None,
-    output: Stored | None,
-    meta: JsonObject | None = None,
-    loop: LoopState | None = None,
-) -> NodeState:
-    """A node whose present attempt got its last answer."""
-    # Written out, since every node passes here and `dataclasses.replace` costs several times as much.
-    return NodeState(
-        status=status,
-        attempt=state.attempt,
-        answered=state.answered + 1,
-        ready_at=state.ready_at,
-        started_at=state.started_at,
-        completed_at=at,
-        port=port,
-        output=output,
-        meta=meta,
-        error=failure,
-        attempts=_with_attempt(state, at, failure),
-        loop=loop,
-    )
-
-
-def _with_attempt(state: NodeState, at: Millis, failure: Failure | None) -> tuple[AttemptRecord, ...]:
-    record = AttemptRecord(state.attempt, state.started_at if state.started_at is not None else at, at, failure)
-    return (*state.attempts, record)[-MAX_ATTEMPTS_KEPT:]
+    _settle_with_output(draft, path, node, completed(state, event))
 
 
 def _skip_by_condition(draft: Draft, event: NodeSkipped) -> None:
@@ -288,55 +237,41 @@ def _change_phase(draft: Draft, event: PhaseChanged) -> None:
 
 def _record_failure(draft: Draft, event: NodeFailed) -> None:
     state = _running(draft, event.instance, event.attempt)
-    if state is None or not state.awaits_answer or event.step != _step_of(state):
+    if state is None or not state.awaits_answer or event.step != step_of(state.loop):
         return
     path, node_id = split_instance(event.instance)
     node = draft.plan.nodes[node_id]
     if state.loop is None and event.failure.retryable and event.attempt < node.retry.attempts:
-        draft.put(path, node_id, _retrying(node, state, event))
+        draft.put(path, node_id, retrying(node, state, event))
     else:
-        _fail(draft, path, node, state, event.failure)
+        _fail(draft, path, node, state, event.failure, began=event.began, cold_ms=event.cold_ms)
 
 
-def _step_of(state: NodeState) -> int | None:
-    """Which command about the node is unanswered, as `NodeFailed.step` names it."""
-    if state.loop is None:
-        return None
-    return GATHERING if state.loop.gathering else state.loop.next
-
-
-def _retrying(node: PlanNode, state: NodeState, event: NodeFailed) -> NodeState:
-    delay = retry_delay_ms(node.retry, event.attempt, jitter=event.jitter, retry_after_ms=event.retry_after_ms)
-    return replace(
-        state,
-        status=NodeStatus.RETRYING,
-        phase=None,
-        answered=state.answered + event.answered,
-        recoveries=0,
-        # An unanswered attempt is repeated under the same key, so it must render to the same bytes: `$now` stays.
-        ready_at=None if event.answered else state.ready_at,
-        due_at=Millis(event.at + delay),
-        error=event.failure,
-        attempts=_with_attempt(state, event.at, event.failure),
-    )
-
-
-def _fail(draft: Draft, path: ScopePath, node: PlanNode, state: NodeState, failure: Failure) -> None:
+def _fail(
+    draft: Draft,
+    path: ScopePath,
+    node: PlanNode,
+    state: NodeState,
+    failure: Failure,
+    *,
+    began: Millis | None = None,
+    cold_ms: int = 0,
+) -> None:
     """The node has failed for good."""
-    _cancel_items(draft, instance_in(path, node.id), state)
+    cancel_items(draft, instance_in(path, node.id), state)
     blamed = failure if failure.node is not None else replace(failure, node=instance_in(path, node.id))
     port = ERROR if node.takes_errors else OUT if node.on_error is OnError.CONTINUE else None
-    failed = _ended(state, NodeStatus.FAILED, draft.at, blamed, port, NULL, loop=state.loop)
+    ended = failed(state, draft.at, blamed, port=port, began=began, cold_ms=cold_ms)
     if port is not None:
-        draft.settle(path, node.id, failed)
+        draft.settle(path, node.id, ended)
     else:
-        draft.put(path, node.id, failed)
-        _end_scope(draft, path, RunStatus.FAILED, blamed)
+        draft.put(path, node.id, ended)
+        end_scope(draft, path, RunStatus.FAILED, blamed)
 
 
 def _tick(draft: Draft) -> None:
     if draft.deadline_at is not None and draft.at >= draft.deadline_at:
-        _end_scope(draft, ROOT, RunStatus.FAILED, Failure("run-timeout", "the run took longer than its timeout allows"))
+        end_scope(draft, ROOT, RunStatus.FAILED, Failure("run-timeout", "the run took longer than its timeout allows"))
         return
     for path, node_id, state in _due(draft):
         if state.status is NodeStatus.RETRYING:
@@ -352,8 +287,8 @@ def _tick(draft: Draft) -> None:
             draft.put(path, node_id, again)
             draft.commands.append(StartAttempt(instance_in(path, node_id), again.attempt))
         else:
-            awake = _ended(state, NodeStatus.COMPLETED, draft.at, None, OUT, state.output)
-            _settle_with_output(draft, path, draft.plan.nodes[node_id], awake)
+            slept = NodeCompleted(draft.at, instance_in(path, node_id), state.attempt, OUT, state.output or NULL)
+            _settle_with_output(draft, path, draft.plan.nodes[node_id], completed(state, slept))
 
 
 def _due(draft: Draft) -> list[tuple[ScopePath, NodeId, NodeState]]:
@@ -373,9 +308,8 @@ def _open_loop(draft: Draft, event: LoopOpened) -> None:
     plan = draft.plan.nodes[node_id].loop
     if plan is None:
         return
-    draft.count(event.items)
     loop = LoopState(total=event.total, items=event.items)
-    draft.put(path, node_id, replace(state, recoveries=0, loop=loop))
+    draft.put(path, node_id, replace(state, recoveries=0, released=False, loop=loop))
     _continue_loop(draft, event.instance, loop, plan)
 
 
@@ -440,7 +374,7 @@ def _decide_step(draft: Draft, event: LoopStepDecided) -> None:
     if not loop.deciding or loop.next != event.index:
         return
     path, node_id = split_instance(event.instance)
-    draft.put(path, node_id, replace(draft.open(path).nodes[node_id], recoveries=0))
+    draft.put(path, node_id, replace(draft.open(path).nodes[node_id], recoveries=0, released=False))
     if not event.goes_on:
         _gather(draft, event.instance, replace(loop, deciding=False))
         return
@@ -462,16 +396,17 @@ def _fold(draft: Draft, item: ScopePath) -> None:
     loop, plan = running
     if index not in loop.active:
         return
-    failed = scope.status is not RunStatus.COMPLETED
+    draft.let_go(item)
+    has_failed = scope.status is not RunStatus.COMPLETED
     loop = replace(
         loop,
         active=tuple(other for other in loop.active if other != index),
-        succeeded=loop.succeeded + (not failed),
-        failed=loop.failed + failed,
+        succeeded=loop.succeeded + (not has_failed),
+        failed=loop.failed + has_failed,
         last=scope.output if loop.total is None else None,
     )
     state = _put_loop(draft, instance, loop)
-    if failed and not plan.collects_errors:
+    if has_failed and not plan.collects_errors:
         path, node_id = split_instance(instance)
         cause = scope.error or Failure("item-failed", "an item failed")
         _fail(draft, path, draft.plan.nodes[node_id], state, replace(cause, retryable=False))
@@ -479,56 +414,11 @@ def _fold(draft: Draft, item: ScopePath) -> None:
         _continue_loop(draft, instance, loop, plan)
 
 
-def _end_scope(draft: Draft, path: ScopePath, status: RunStatus, error: Failure | None = None) -> None:
-    scope = draft.open(path)
-    scope.status, scope.completed_at, scope.error = status, draft.at, error
-    if status is RunStatus.COMPLETED:
-        scope.output = _output_of(draft, path)
-    else:
-        _cancel_nodes(draft, path)
-    if path != ROOT:
-        draft.ended_items.append(path)
-
-
-def _output_of(draft: Draft, path: ScopePath) -> ScopeOutput:
-    """The result of a scope: of the node that responded, else of the only end that ran, else of all ends by their id (spec 5)."""
-    nodes = draft.open(path).nodes
-    if path == ROOT and draft.response is not None:
-        return SingleOutput(draft.response, nodes[draft.response].output or NULL)
-    ran = {
-        node_id: nodes[node_id].output or NULL
-        for node_id in draft.plan.scope(path).ends
-        if nodes[node_id].status in (NodeStatus.COMPLETED, NodeStatus.FAILED)
-    }
-    if len(ran) == 1:
-        return SingleOutput(*next(iter(ran.items())))
-    return ManyOutputs(ran)
-
-
-def _cancel_nodes(draft: Draft, path: ScopePath) -> None:
-    scope = draft.open(path)
-    for node_id, state in list(scope.nodes.items()):
-        if state.status.is_settled:
-            continue
-        instance = instance_in(path, node_id)
-        _cancel_items(draft, instance, state)
-        if state.status is NodeStatus.RUNNING and state.loop is None:
-            draft.commands.append(StopAttempt(instance, state.attempt))
-        scope.nodes[node_id] = replace(
-            state, status=NodeStatus.CANCELLED, phase=None, due_at=None, output=None, completed_at=draft.at
-        )
-
-
-def _cancel_items(draft: Draft, instance: Instance, state: NodeState) -> None:
-    """End the items of a loop that are under way, without folding them: the loop itself is ending."""
-    for index in state.loop.active if state.loop is not None else ():
-        path = item_scope(instance, index)
-        scope = draft.scope(path)
-        if scope is None or scope.status.is_ended:
-            continue
-        opened = draft.open(path)
-        opened.status, opened.completed_at = RunStatus.CANCELLED, draft.at
-        _cancel_nodes(draft, path)
+def _release(draft: Draft) -> None:
+    for path, scope in draft.scopes():
+        for node_id, state in list(scope.nodes.items()):
+            if state.awaits_answer and not state.released and not scope.status.is_ended:
+                draft.put(path, node_id, replace(state, released=True))
 
 
 def _take_over(draft: Draft) -> None:
@@ -545,6 +435,10 @@ def _take_over(draft: Draft) -> None:
 
 
 def _recover(draft: Draft, path: ScopePath, node_id: NodeId, state: NodeState) -> None:
+    if state.released:
+        # Its last owner stopped in good order, which tells nothing about the attempt.
+        draft.put(path, node_id, replace(state, released=False))
+        return
     recovered = replace(state, recoveries=state.recoveries + 1)
     if recovered.recoveries < MAX_RECOVERIES:
         draft.put(path, node_id, recovered)

@@ -83,7 +83,9 @@ class Metrics:
         """See `Observer.advanced`."""
         since = commit.run.origin.created_at
         for node_id, state in commit.nodes.items():
-            self._count_node(plan.nodes[node_id], state, since)
+            # The plan of a run that can't go on lacks what it does not know.
+            if node_id in plan.nodes:
+                self._count_node(plan.nodes[node_id], state, since)
         for node, state in _nodes_of_ended_items(plan, commit):
             self._count_node(node, state, since)
         if commit.run.status.is_ended:

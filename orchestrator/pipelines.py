@@ -1,7 +1,10 @@
 """What people do with pipelines: save, pause, restore and delete them. A change is a new version; the same content is none."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+
+import orjson
 
 from flume.errors import ConflictError, DefinitionError, NotFoundError
 from flume.ids import PipelineId
@@ -11,14 +14,17 @@ from flume.source import Format, Source, read_source
 from flume.validation import Validation, validate_source
 from flume.values import JsonObject
 from flume.versions import definition_hash
-from orchestrator.bus import PIPELINES_TOPIC, Bus, PipelineChanged, namespace_topic
+from orchestrator.bus import Bus, PipelineChanged, namespace_topic
 from orchestrator.identifiers import Clock, IdSource
 from orchestrator.plans import recorded_types
 from orchestrator.recent import RecentPipelines
-from orchestrator.store import PipelineFilter, PipelineRecord, Store, VersionRecord
+from orchestrator.store import PipelineRecord, PipelineStore, VersionRecord
 
 API = "api"
 CLUSTER = "cluster"
+
+MAX_TRIES = 10
+"""How often a save that asks for no revision begins again because others change the same pipeline meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Pipelines:
     def __init__(
         self,
         *,
-        store: Store,
+        store: PipelineStore,
         bus: Bus,
         types: NodeTypes,
         circumstances: Callable[[], Circumstances],
@@ -53,9 +59,9 @@ class Pipelines:
         self._ids = ids
         self._recent = RecentPipelines(self.read, clock)
 
-    def validate(self, source: Source) -> Validation:
-        """All problems of a document."""
-        return validate_source(source, self._types, circumstances=self._circumstances())
+    async def validate(self, source: Source) -> Validation:
+        """All problems of a document, worked out in a thread: a hostile one takes seconds, and runs must go on meanwhile."""
+        return await asyncio.to_thread(validate_source, source, self._types, circumstances=self._circumstances())
 
     async def read(self, namespace: str, name: str) -> PipelineRecord:
         """A pipeline. Raises `NotFoundError`."""
@@ -82,35 +88,21 @@ class Pipelines:
     ) -> Saved:
         """Save a document, as a new pipeline or over the one of its name.
 
-        ``namespace`` and ``name`` None are taken from the document; otherwise the document must agree. Raises
-        `DefinitionError` unless it is valid or says it is a draft, `ConflictError` for a name that is taken or missing
-        against ``creates`` and ``replaces``, another revision than ``expected_rev``, a webhook path that another
-        pipeline has, or another manager.
+        ``namespace`` and ``name`` None are taken from the document; otherwise the document must agree. ``expected_rev`` None
+        saves over whatever is there, also over what somebody else saves at the same time. A document that differs from the
+        present version in layout and comments alone makes no version, and its text is kept. Raises `DefinitionError` unless
+        it is valid or says it is a draft, `ConflictError` for a name that is taken or missing against ``creates`` and
+        ``replaces``, another revision than ``expected_rev``, a webhook path that another pipeline has, or another manager.
         """
-        validation = self.validate(source)
-        pipeline = validation.parsed.readable
-        if pipeline is None:
-            raise DefinitionError(validation.problems)
-        status = pipeline.status or PipelineStatus.ACTIVE
-        if validation.problems and status is not PipelineStatus.DRAFT:
-            raise DefinitionError(validation.problems)
-        namespace, name = self._agreed(pipeline, namespace, name)
-        await self._check_webhooks(namespace, name, pipeline)
-        before = await self._store.read_pipeline(namespace, name)
-        if before is None:
-            if not creates:
-                raise NotFoundError("pipeline", name, f"in namespace '{namespace}'")
-            return await self._create(source, validation, pipeline, status, (namespace, name), actor, manager)
-        if not replaces:
-            raise ConflictError(
-                f"there is a pipeline '{name}' already",
-                code="name-taken",
-                hint="replace it with PUT, or choose another name",
-            )
-        self._check_manager(before, manager)
-        if expected_rev is not None and before.rev != expected_rev:
-            raise stale(name, before.rev)
-        return await self._replace(source, validation, pipeline, before, actor)
+        document = await self._checked(source, namespace, name, actor)
+        terms = _Terms(manager, expected_rev, creates, replaces)
+        for _ in range(MAX_TRIES):
+            saved = await self._try_to_save(document, terms)
+            if saved is not None:
+                return saved
+            if expected_rev is not None:
+                break
+        raise stale(document.name, None)
 
     async def set_status(self, record: PipelineRecord, status: PipelineStatus, *, manager: str = API) -> PipelineRecord:
         """Pause, resume or activate. Raises `DefinitionError` when a draft with problems would become active."""
@@ -118,7 +110,7 @@ class Pipelines:
         if record.status is status:
             return record
         if record.draft is not None and status is not PipelineStatus.DRAFT:
-            return await self._activate(record, _read(record.draft), status)
+            return await self._activate(record, record.draft, status)
         return await self._write(replace(record, status=status), record, None, change=status.value)
 
     async def set_trigger(self, record: PipelineRecord, trigger_id: str, *, enabled: bool) -> PipelineRecord:
@@ -136,7 +128,9 @@ class Pipelines:
             raise NotFoundError("version", str(version), f"of pipeline '{record.name}'")
         format: Format = "json" if old.format == "json" else "yaml"
         return await self.save(
-            _read(old.source, format) if old.source else Source.from_value(dict(old.definition)),
+            await asyncio.to_thread(_read, old.source, format)
+            if old.source
+            else Source.from_value(dict(old.definition)),
             namespace=record.namespace,
             name=record.name,
             actor=actor,
@@ -153,89 +147,116 @@ class Pipelines:
             raise stale(record.name, None)
         self._announce(record, "deleted")
 
-    async def _create(
-        self,
-        source: Source,
-        validation: Validation,
-        pipeline: Pipeline,
-        status: PipelineStatus,
-        key: tuple[str, str],
-        actor: str,
-        manager: str,
-    ) -> Saved:
-        namespace, name = key
-        now = self._clock()
+    async def _checked(self, source: Source, namespace: str | None, name: str | None, actor: str) -> "_Document":
+        validation = await self.validate(source)
+        pipeline = validation.parsed.readable
+        if pipeline is None:
+            raise DefinitionError(validation.problems)
+        if validation.problems and pipeline.status is not PipelineStatus.DRAFT:
+            raise DefinitionError(validation.problems)
+        return _Document(source, validation, pipeline, *self._agreed(pipeline, namespace, name), actor)
+
+    async def _try_to_save(self, document: "_Document", terms: "_Terms") -> Saved | None:
+        """Save over what is there now, unless somebody else changes that in the meantime: None."""
+        namespace, name = document.namespace, document.name
+        before = await self._store.read_pipeline(namespace, name)
+        if before is None:
+            if not terms.creates:
+                raise NotFoundError("pipeline", name, f"in namespace '{namespace}'")
+            return await self._create(document, terms.manager)
+        if not terms.replaces:
+            raise ConflictError(
+                f"there is a pipeline '{name}' already",
+                code="name-taken",
+                hint="replace it with PUT, or choose another name",
+            )
+        self._check_manager(before, terms.manager)
+        if terms.expected_rev is not None and before.rev != terms.expected_rev:
+            raise stale(name, before.rev)
+        return await self._replace(document, before)
+
+    async def _create(self, document: "_Document", manager: str) -> Saved | None:
+        now, pipeline, is_valid = self._clock(), document.pipeline, document.is_valid
         record = PipelineRecord(
             id=PipelineId(self._ids()),
-            namespace=namespace,
-            name=name,
+            namespace=document.namespace,
+            name=document.name,
             description=pipeline.description,
             labels=dict(pipeline.labels),
-            status=status,
-            version=1 if validation.plan is not None else 0,
+            status=pipeline.status or PipelineStatus.ACTIVE,
+            version=1 if is_valid else 0,
             triggers=_triggers_of(pipeline),
             managed_by=manager,
             created_at=now,
             updated_at=now,
-            draft=None if validation.plan is not None else source.text,
+            draft=None if is_valid else document.text,
         )
-        version = self._version(record, source, validation, actor) if validation.plan is not None else None
+        version = self._version(record, document) if is_valid else None
         if not await self._store.create_pipeline(record, version):
-            raise ConflictError(f"there is a pipeline '{name}' already", code="name-taken")
+            return None
         self._announce(record, "created")
-        return Saved(record, None, version is not None)
+        return Saved(record, None, is_valid)
 
-    async def _replace(
-        self, source: Source, validation: Validation, pipeline: Pipeline, before: PipelineRecord, actor: str
-    ) -> Saved:
+    async def _replace(self, document: "_Document", before: PipelineRecord) -> Saved | None:
+        pipeline, is_valid = document.pipeline, document.is_valid
         latest = await self._store.read_version(before.id, before.version) if before.version else None
-        is_same = latest is not None and _is_same(latest, validation)
-        status = pipeline.status or (
-            before.status if before.status is not PipelineStatus.DRAFT else PipelineStatus.ACTIVE
-        )
-        makes_version = validation.plan is not None and not is_same
+        same = latest if latest is not None and _is_same(latest, document.validation) else None
+        makes_version = is_valid and same is None
         after = replace(
             before,
             description=pipeline.description,
             labels=dict(pipeline.labels),
-            status=status,
+            status=pipeline.status or _status_when_saved(before),
             version=before.version + makes_version,
-            triggers=_triggers_of(pipeline) if validation.plan is not None else before.triggers,
-            draft=None if validation.plan is not None else source.text,
+            triggers=_triggers_of(pipeline) if is_valid else before.triggers,
+            draft=None if is_valid else document.text,
+            source=document.text if is_valid and same is not None and same.source != document.text else None,
         )
-        version = self._version(after, source, validation, actor) if makes_version else None
-        if version is None and after == before:
+        if not makes_version and after == before:
             return Saved(before, before, False)
-        return Saved(await self._write(after, before, version, change="saved"), before, version is not None)
+        version = self._version(after, document) if makes_version else None
+        written = await self._try_to_write(after, before, version, change="saved")
+        return None if written is None else Saved(written, before, makes_version)
 
-    async def _activate(self, record: PipelineRecord, source: Source, status: PipelineStatus) -> PipelineRecord:
-        validation = self.validate(source)
+    async def _activate(self, record: PipelineRecord, draft: str, status: PipelineStatus) -> PipelineRecord:
+        source = await asyncio.to_thread(_read, draft)
+        validation = await self.validate(source)
         pipeline = validation.parsed.readable
         if pipeline is None or validation.plan is None:
             raise DefinitionError(validation.problems)
+        document = _Document(source, validation, pipeline, record.namespace, record.name, "")
         after = replace(record, status=status, version=record.version + 1, triggers=_triggers_of(pipeline), draft=None)
-        return await self._write(after, record, self._version(after, source, validation, ""), change=status.value)
+        return await self._write(after, record, self._version(after, document), change=status.value)
 
     async def _write(
         self, after: PipelineRecord, before: PipelineRecord, version: VersionRecord | None, *, change: str
     ) -> PipelineRecord:
+        written = await self._try_to_write(after, before, version, change=change)
+        if written is None:
+            raise stale(before.name, None)
+        return written
+
+    async def _try_to_write(
+        self, after: PipelineRecord, before: PipelineRecord, version: VersionRecord | None, *, change: str
+    ) -> PipelineRecord | None:
         after = replace(after, rev=before.rev + 1, updated_at=self._clock())
         if not await self._store.replace_pipeline(after, version, expected_rev=before.rev):
-            raise stale(before.name, None)
+            return None
         self._announce(after, change)
         return after
 
-    def _version(self, record: PipelineRecord, source: Source, validation: Validation, actor: str) -> VersionRecord:
+    def _version(self, record: PipelineRecord, document: "_Document") -> VersionRecord:
+        definition = document.validation.parsed.definition
         return VersionRecord(
             pipeline_id=record.id,
             version=record.version,
-            hash=definition_hash(validation.parsed.definition),
-            source=source.text,
-            format=source.format,
-            definition=validation.parsed.definition,
-            node_types=recorded_types(validation.require_plan()),
+            hash=definition_hash(definition),
+            source=document.text,
+            format=document.source.format,
+            definition=definition,
+            node_types=recorded_types(document.validation.require_plan()),
             created_at=self._clock(),
-            created_by=actor,
+            created_by=document.actor,
         )
 
     def _agreed(self, pipeline: Pipeline, namespace: str | None, name: str | None) -> tuple[str, str]:
@@ -261,30 +282,9 @@ class Pipelines:
                 hint="change it there",
             )
 
-    async def _check_webhooks(self, namespace: str, name: str, pipeline: Pipeline) -> None:
-        """Two pipelines can't claim one path, whether they are active or not: which one is meant must not depend on that."""
-        paths = {trigger.path for trigger in pipeline.triggers if isinstance(trigger, WebhookTrigger)}
-        if not paths:
-            return
-        cursor = None
-        while True:
-            page = await self._store.list_pipelines(PipelineFilter(namespace), limit=200, cursor=cursor)
-            for other in page.items:
-                taken = {each["path"] for each in other.triggers if each["type"] == "webhook"} & paths
-                if taken and other.name != name:
-                    raise ConflictError(
-                        f"pipeline '{other.name}' has the webhook path '{taken.pop()}' already",
-                        code="webhook-path-taken",
-                        hint="give the trigger a path of its own",
-                    )
-            if page.cursor is None:
-                return
-            cursor = page.cursor
-
     def _announce(self, record: PipelineRecord, change: str) -> None:
         message = PipelineChanged(record.id, record.namespace, record.name, change)
-        for topic in (namespace_topic(record.namespace), PIPELINES_TOPIC):
-            self._bus.publish(topic, message)
+        self._bus.publish(namespace_topic(record.namespace), message)
         self._recent.forget(record.namespace, record.name)
         self._on_change()
 
@@ -297,6 +297,43 @@ def stale(name: str, rev: int | None) -> ConflictError:
         code="stale",
         hint="read it again and apply your change to that",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A document that may be saved, and under which name."""
+
+    source: Source
+    validation: Validation
+    pipeline: Pipeline
+    namespace: str
+    name: str
+    actor: str
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it may become a version."""
+        return self.validation.plan is not None
+
+    @property
+    def text(self) -> str:
+        """The text as it was written; what came as a value is written out."""
+        return self.source.text or orjson.dumps(self.validation.parsed.definition, default=dict).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What must be true of what is there for a save to go on."""
+
+    manager: str
+    expected_rev: int | None
+    creates: bool
+    replaces: bool
+
+
+def _status_when_saved(record: PipelineRecord) -> PipelineStatus:
+    """What a pipeline becomes by a document that says no state: a draft ends being one."""
+    return PipelineStatus.ACTIVE if record.status is PipelineStatus.DRAFT else record.status
 
 
 def _triggers_of(pipeline: Pipeline) -> tuple[JsonObject, ...]:

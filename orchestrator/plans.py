@@ -5,9 +5,12 @@ made from what was stored, and the nodes of that type fail with a message that s
 than their author meant.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TypeAlias
 
 from flume.document import parse_pipeline
 from flume.errors import DefinitionError, NotFoundError
@@ -15,15 +18,22 @@ from flume.ids import PipelineId
 from flume.nodes.registry import Registry
 from flume.nodes.types import NodeType, Rendering, Role
 from flume.pipeline import EdgeDefinition, Lane, Pipeline, all_nodes
-from flume.plan import Plan
+from flume.plan import Plan, ScopePlan
 from flume.planning import Circumstances, resolve, up_to
 from flume.source import Source, read_source
+from flume.validation import validate_source
 from flume.values import JsonObject
 from orchestrator.state import RunOrigin
 from orchestrator.store import PipelineStore, VersionRecord
 
 CAPACITY = 500
 """Plans kept in memory."""
+
+MAX_NODES = 50_000
+"""Nodes of all plans kept in memory, of the one used last apart: large ones are fewer."""
+
+_Key: TypeAlias = tuple[str, int | bytes, str | None]
+"""Pipeline and version, or nothing and the hash of a text; and the last node to run."""
 
 
 def recorded_types(plan: Plan) -> dict[str, JsonObject]:
@@ -41,48 +51,58 @@ def recorded_types(plan: Plan) -> dict[str, JsonObject]:
 
 
 class Plans:
-    """Gives the plan of a run or of a version. Safe to call concurrently."""
+    """Gives the plan of a run, of a version or of a text. Safe to call concurrently."""
 
     def __init__(self, store: PipelineStore, registry: Registry, circumstances: Circumstances) -> None:
         self._store = store
         self._registry = registry
         self._circumstances = circumstances
-        self._kept: OrderedDict[tuple[str, int | str, str | None], Plan] = OrderedDict()
+        self._kept = _Kept()
 
     def forget(self) -> None:
         """Make all plans anew, because node types were reloaded."""
-        self._kept.clear()
+        self._kept = _Kept()
 
     async def of_run(self, origin: RunOrigin) -> Plan:
-        """The plan that a run follows. Raises `NotFoundError` if its version is gone."""
-        key = (origin.pipeline_id, origin.definition or origin.version, origin.until)
-        plan = self._kept.get(key)
-        if plan is None:
-            plan = await self._make(origin)
-            if origin.until is not None:
-                plan = up_to(plan, origin.until)
-        self._keep(key, plan)
-        return plan
+        """The plan that a run follows.
+
+        Raises `NotFoundError` if its version is gone, and `DefinitionError` if the text of a test run has become invalid
+        by other node types than there were.
+        """
+        whole = await self._whole(origin)
+        if origin.until is None:
+            return whole
+        key = (*_key_of(origin)[:2], origin.until)
+        return self._kept.get(key) or self._kept.put(key, up_to(whole, origin.until))
 
     async def of_version(self, pipeline_id: PipelineId, version: int) -> Plan:
         """The plan of a saved version. Raises `NotFoundError`."""
         key = (pipeline_id, version, None)
-        plan = self._kept.get(key) or plan_of_record(
-            await self._read(pipeline_id, version), self._registry, self._circumstances
-        )
-        self._keep(key, plan)
+        plan = self._kept.get(key)
+        if plan is None:
+            record = await self._read(pipeline_id, version)
+            plan = self._kept.put(key, plan_of_record(record, self._registry, self._circumstances))
         return plan
 
-    async def _make(self, origin: RunOrigin) -> Plan:
+    async def of_text(self, text: str) -> Plan:
+        """The plan of a text that was not saved, checked whole. Raises `DefinitionError` with all problems."""
+        # Should node types be reloaded meanwhile, the plan is of the old ones and must not be found later.
+        kept = self._kept
+        validation = await asyncio.to_thread(
+            validate_source, read_source(text), self._registry, circumstances=self._circumstances
+        )
+        return kept.put(("", _digest(text), None), validation.require_plan())
+
+    async def _whole(self, origin: RunOrigin) -> Plan:
         if origin.definition is None:
             return await self.of_version(origin.pipeline_id, origin.version)
-        parsed = parse_pipeline(read_source(origin.definition))
-        if parsed.pipeline is None:
-            raise DefinitionError(parsed.problems)
-        resolution = resolve(parsed.pipeline, self._registry, circumstances=self._circumstances)
-        if resolution.plan is None:
-            raise DefinitionError(resolution.problems)
-        return resolution.plan
+        key = _key_of(origin)
+        return self._kept.get(key) or self._kept.put(key, self._made_again(origin.definition))
+
+    def _made_again(self, text: str) -> Plan:
+        """The plan of a text that was valid once: a secret that was removed since then is the node's failure, not the plan's."""
+        lenient = replace(self._circumstances, secrets=None)
+        return validate_source(read_source(text), self._registry, circumstances=lenient).require_plan()
 
     async def _read(self, pipeline_id: PipelineId, version: int) -> VersionRecord:
         record = await self._store.read_version(pipeline_id, version)
@@ -90,11 +110,41 @@ class Plans:
             raise NotFoundError("pipeline version", f"{pipeline_id}/{version}")
         return record
 
-    def _keep(self, key: tuple[str, int | str, str | None], plan: Plan) -> None:
-        self._kept[key] = plan
-        self._kept.move_to_end(key)
-        if len(self._kept) > CAPACITY:
-            self._kept.popitem(last=False)
+
+class _Kept:
+    """Plans in memory, within bounds; those that were used longest ago make room for others."""
+
+    def __init__(self) -> None:
+        self._plans: OrderedDict[_Key, Plan] = OrderedDict()
+        self._nodes = 0
+
+    def get(self, key: _Key) -> Plan | None:
+        plan = self._plans.get(key)
+        if plan is not None:
+            self._plans.move_to_end(key)
+        return plan
+
+    def put(self, key: _Key, plan: Plan) -> Plan:
+        """Keep a plan and return it."""
+        self._nodes += len(plan.nodes) - len(self._plans[key].nodes if key in self._plans else ())
+        self._plans[key] = plan
+        self._plans.move_to_end(key)
+        while len(self._plans) > CAPACITY or (self._nodes > MAX_NODES and len(self._plans) > 1):
+            _, oldest = self._plans.popitem(last=False)
+            self._nodes -= len(oldest.nodes)
+        return plan
+
+
+def _key_of(origin: RunOrigin) -> _Key:
+    """What the whole plan of a run is kept under; a test run's text may be long, so its hash stands for it."""
+    if origin.definition is None:
+        return origin.pipeline_id, origin.version, None
+    return "", _digest(origin.definition), None
+
+
+def _digest(text: str) -> bytes:
+    # A text may hold a lone surrogate, which is for validation to refuse.
+    return sha256(text.encode(errors="surrogatepass")).digest()
 
 
 def plan_of_record(record: VersionRecord, registry: Registry, circumstances: Circumstances) -> Plan:
@@ -197,3 +247,18 @@ class _TypesAsRecorded:
 def _all_edges(pipeline: Pipeline) -> list[EdgeDefinition]:
     bodies = [node.body for node in all_nodes(pipeline.nodes) if node.body is not None]
     return [*pipeline.edges, *(edge for body in bodies for edge in body.edges)]
+
+
+def plan_without_nodes(origin: RunOrigin) -> Plan:
+    """A plan for a run that can only end, since there is none by which it could go on."""
+    return Plan(
+        name=origin.pipeline,
+        namespace=origin.namespace,
+        version=origin.version,
+        root=ScopePlan(nodes={}, order=(), roots=(), ends=()),
+        nodes={},
+        variables={},
+        inputs=(),
+        timeout=None,
+        pipeline=Pipeline(origin.pipeline, ()),
+    )

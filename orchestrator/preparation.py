@@ -118,6 +118,7 @@ class Preparer:
             token=self._tokens.make(run.id, instance, state.attempt) if node.lane is not Lane.ENGINE else "",
             hops=run.origin.hops,
             traceparent=self._traceparent(run.origin, instance, state.attempt),
+            start_timeout=node.start_timeout,
         )
 
     def _traceparent(self, origin: RunOrigin, instance: Instance, attempt: int) -> str | None:

@@ -91,7 +91,7 @@ def to_output(record: JsonObject) -> ScopeOutput:
 def from_node(state: NodeState, *, raw: bool = False) -> Record:
     """A node's state, under the names of its fields."""
     record: Record = {"status": state.status.value}
-    for name in ("attempt", "answered", "recoveries"):
+    for name in ("attempt", "answered", "recoveries", "released"):
         value = getattr(state, name)
         if value:
             record[name] = value
@@ -120,6 +120,7 @@ def to_node(record: JsonObject) -> NodeState:
         attempt=record.get("attempt", 0),
         answered=record.get("answered", 0),
         recoveries=record.get("recoveries", 0),
+        released=record.get("released", False),
         phase=Phase(record["phase"]) if "phase" in record else None,
         ready_at=_millis(record, "ready_at"),
         started_at=_millis(record, "started_at"),
@@ -152,7 +153,7 @@ def from_scope(scope: Scope, *, raw: bool = False) -> Record:
 
 
 def to_scope(record: JsonObject) -> Scope:
-    """The inverse of `from_scope`; ``arrivals`` and ``unsettled`` are for `orchestrator.machine.restored` to work out."""
+    """The inverse of `from_scope`; ``arrivals`` and ``unsettled`` are for `orchestrator.recovery.restored` to work out."""
     return Scope(
         status=RunStatus(record["status"]),
         nodes={NodeId(node): to_node(state) for node, state in record["nodes"].items()},
@@ -237,7 +238,7 @@ def _from_attempt(attempt: AttemptRecord) -> Record:
     if attempt.error is not None:
         record["error"] = from_failure(attempt.error)
     if attempt.timing is not None:
-        record["timing"] = dict(attempt.timing)
+        record["timing"] = attempt.timing
     return record
 
 

@@ -6,10 +6,10 @@ Pure, like the machine, of whose rules these are consequences.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from flume.ids import ROOT, Millis, NodeId, ScopePath, instance_in
+from flume.ids import ROOT, Instance, Millis, NodeId, ScopePath, instance_in, item_scope, split_instance, split_scope
 from flume.plan import Plan, ScopePlan
 from orchestrator.events import Command, DecideLoopStep, GatherLoop, StartAttempt
-from orchestrator.state import Arrivals, Run, RunStatus, Scope
+from orchestrator.state import Arrivals, NodeStatus, Run, RunStatus, Scope
 
 
 def pending(plan: Plan, run: Run) -> tuple[Command, ...]:
@@ -39,7 +39,12 @@ def is_asleep(run: Run) -> bool:
 def restored(plan: Plan, run: Run) -> Run:
     """A run as it came from a store, with what follows from its nodes worked out again."""
     scopes = {path: _with_arrivals(plan.scope(path), scope) for path, scope in run.scopes.items()}
-    return replace(run, scopes=scopes)
+    return replace(run, scopes=scopes, inline_bytes=_kept_inline(run))
+
+
+def unknown_nodes(plan: Plan, run: Run) -> tuple[Instance, ...]:
+    """The nodes of a run that its plan does not have where they stand, so that it can't go on by this plan."""
+    return tuple(_unknown_in(plan.root, run, ROOT))
 
 
 def without_ended_items(run: Run, *, stored: Run) -> Run:
@@ -52,6 +57,32 @@ def without_ended_items(run: Run, *, stored: Run) -> Run:
         if path == ROOT or not scope.status.is_ended or stored.scopes.get(path) is not scope
     }
     return replace(run, scopes=scopes) if len(scopes) < len(run.scopes) else run
+
+
+def _unknown_in(plan: ScopePlan, run: Run, path: ScopePath) -> Iterator[Instance]:
+    for node_id, state in run.scopes[path].nodes.items():
+        node = plan.nodes.get(node_id)
+        if node is None or (node.loop is None and state.loop is not None):
+            yield instance_in(path, node_id)
+        elif node.loop is not None and state.loop is not None:
+            for item in (item_scope(instance_in(path, node_id), index) for index in state.loop.active):
+                if item in run.scopes:
+                    yield from _unknown_in(node.loop.body, run, item)
+
+
+def _kept_inline(run: Run) -> int:
+    counted = (scope for path, scope in run.scopes.items() if not scope.status.is_ended or _is_awaited(run, path))
+    return run.origin.inline_bytes + sum(state.inline_bytes for scope in counted for state in scope.nodes.values())
+
+
+def _is_awaited(run: Run, path: ScopePath) -> bool:
+    """Whether a scope that has ended still matters to the run: the root, or an item that its loop has not counted yet."""
+    if path == ROOT:
+        return True
+    loop, index = split_scope(path)
+    outer, node_id = split_instance(loop)
+    state = run.scopes[outer].nodes[node_id]
+    return state.status is NodeStatus.RUNNING and state.loop is not None and index in state.loop.active
 
 
 def _pending_in(plan: Plan, run: Run, path: ScopePath) -> Iterator[Command]:

@@ -1,24 +1,33 @@
-"""What an attempt tells while it works: lines for the run's log, which are stored, and partial output, which is not."""
+"""What an attempt tells while it works: log lines and phases, which are stored, and partial output, which is not."""
 
 import asyncio
 from collections.abc import Callable
 
-from eventing.invocations import Invocation, LogRecord
-from orchestrator.active import ActiveRun
+from eventing.invocations import Invocation, LogRecord, Phase
+from flume.ids import Millis
+from orchestrator.active import ActiveRun, Stage
 from orchestrator.bus import Bus, Progress, run_topic
+from orchestrator.events import PhaseChanged
+from orchestrator.identifiers import Clock
 from orchestrator.store import LogLine
 
 MAX_LOG_LINES = 10_000
 """Lines that one attempt may write; a last one says how many were dropped."""
 
+PHASE_DELAY_S = 0.25
+"""A phase that an attempt leaves sooner is not worth a commit: nobody could see it."""
+
 
 class AttemptReports:
     """Takes the reports of one attempt. What comes from a node's thread is handed to the event loop."""
 
-    def __init__(self, bus: Bus, active: ActiveRun, invocation: Invocation) -> None:
+    def __init__(self, bus: Bus, active: ActiveRun, invocation: Invocation, clock: Clock) -> None:
         self._bus = bus
         self._active = active
         self._invocation = invocation
+        self._clock = clock
+        self._reached: dict[Phase, Millis] = {}
+        self._phase_timer: asyncio.TimerHandle | None = None
         self._lines = 0
         self._offset = 0
         self._loop = asyncio.get_running_loop()
@@ -31,26 +40,62 @@ class AttemptReports:
         """See `eventing.invocations.Reports.progress`."""
         self._call(self._show, text)
 
+    def phase(self, phase: Phase, *, ago_ms: int = 0) -> None:
+        """See `eventing.invocations.Reports.phase`."""
+        self._call(self._reach, phase, ago_ms)
+
+    @property
+    def began(self) -> Millis | None:
+        """When the work was taken up outside the engine; None if it was not, or is done here."""
+        return self._reached.get(Phase.EXECUTING)
+
+    @property
+    def cold_ms(self) -> int:
+        """How long a process was being started for the attempt before it was taken up."""
+        starting, began = self._reached.get(Phase.STARTING), self.began
+        return 0 if starting is None or began is None else max(began - starting, 0)
+
+    def close(self) -> None:
+        """The attempt is over."""
+        if self._phase_timer is not None:
+            self._phase_timer.cancel()
+
+    def _reach(self, phase: Phase, ago_ms: int) -> None:
+        if phase in self._reached:
+            return
+        self._reached[phase] = Millis(self._clock() - ago_ms)
+        self.close()
+        self._phase_timer = self._loop.call_later(PHASE_DELAY_S, self._record, phase)
+
+    def _record(self, phase: Phase) -> None:
+        """Add the phase to the run's state: it has lasted long enough to be seen."""
+        at, (instance, attempt) = self._reached[phase], (self._invocation.instance, self._invocation.attempt)
+        self._active.deliver(PhaseChanged(at, instance, attempt, phase))
+
     def _write(self, record: LogRecord) -> None:
         """Add a line to the run's log; it goes with the run's next commit."""
         active, attempt = self._active, (self._invocation.instance, self._invocation.attempt)
-        if active.is_gone:
+        if active.stage is Stage.GONE:
             return
-        if self._lines < MAX_LOG_LINES:
+        # A function counts its own lines, so that those of an attempt that was handed over again are the same rows.
+        sequence = self._lines if record.sequence is None else record.sequence
+        if sequence < MAX_LOG_LINES:
             active.logs.append(
-                LogLine(*attempt, self._lines, record.at, record.level, record.message, record.fields),
+                LogLine(*attempt, sequence, record.at, record.level, record.message, record.fields),
             )
         else:
-            dropped = self._lines - MAX_LOG_LINES + 1
+            dropped = sequence - MAX_LOG_LINES + 1
             message = f"{dropped:,} further lines were dropped; the limit is {MAX_LOG_LINES:,} per attempt"
             active.dropped_lines[attempt] = LogLine(*attempt, MAX_LOG_LINES, record.at, "warning", message)
-        self._lines += 1
+        self._lines = sequence + 1
         active.on_log()
 
     def _show(self, text: str) -> None:
         """Tell whoever watches the run of a piece of partial output."""
         invocation, offset = self._invocation, self._offset
         self._offset += len(text)
+        if (invocation.instance, invocation.attempt) in self._active.tasks:
+            self._active.partial_output.add(invocation.instance, invocation.attempt, text)
         topic = run_topic(invocation.run_id)
         if self._bus.has_watchers(topic):
             message = Progress(invocation.run_id, invocation.instance, invocation.attempt, offset, text)

@@ -1,29 +1,30 @@
 """What people do with runs: start, cancel, retry and rerun them, each from the outside's words to the engine's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from flume.document import parse_pipeline
-from flume.errors import ConflictError, DefinitionError, NotFoundError, RequestError
-from flume.ids import Instance, NodeId, PipelineId, RunId
+from flume.errors import ConflictError, NotFoundError, RequestError
+from flume.ids import Instance, NodeId, PipelineId, RunId, instance_in, item_scope
 from flume.inputs import check_inputs
-from flume.nodes.registry import Registry
 from flume.pipeline import InputDefinition, PipelineStatus
 from flume.plan import Plan
-from flume.planning import Circumstances, resolve
-from flume.source import read_source
+from flume.planning import up_to
 from flume.values import JsonObject, JsonValue, check_value
 from orchestrator.engine import Engine, Started
 from orchestrator.identifiers import Clock, IdSource
 from orchestrator.plans import Plans
-from orchestrator.seeds import Seeds, items_to_redo, payloads_in, seeds_for_rerun, seeds_for_retry
+from orchestrator.seeds import Seeds, items_to_redo, seeds_for_rerun, seeds_for_retry
 from orchestrator.state import NodeState, PayloadRef, Run, RunOrigin, RunStatus, Stored, TriggerRecord
 from orchestrator.store import InboxEntry, Payload, PipelineRecord, Store, StoredRun
-from orchestrator.values import RunValues
+from orchestrator.stored_apart import payloads_of_item, payloads_of_nodes, payloads_of_origin
+from orchestrator.values import as_kept
 
 MAX_HOPS = 8
 """Pipelines that start each other stop here: a circle of them would never end."""
+
+ITEMS_PER_PAGE = 256
+"""Loop items read at a time while a run takes them over."""
 
 NO_PIPELINE = PipelineId("0" * 24)
 """Under this id are the test runs of names that were never saved."""
@@ -67,16 +68,12 @@ class Runs:
         store: Store,
         engine: Engine,
         plans: Plans,
-        registry: Registry,
-        circumstances: Callable[[], Circumstances],
         clock: Clock,
         ids: IdSource,
     ) -> None:
         self._store = store
         self._engine = engine
         self._plans = plans
-        self._registry = registry
-        self._circumstances = circumstances
         self._clock = clock
         self._ids = ids
 
@@ -86,18 +83,7 @@ class Runs:
         Raises `RequestError` for bad inputs, a key used with another body, or too many hops; `ConflictError` for a
         draft; `UnavailableError` and `StoreError` as `Engine.start` does.
         """
-        if pipeline.status is PipelineStatus.DRAFT or pipeline.version == 0:
-            raise ConflictError(
-                f"pipeline '{pipeline.name}' is a draft",
-                code="pipeline-is-draft",
-                hint="activate it, or make a test run",
-            )
-        if start.hops >= MAX_HOPS:
-            raise RequestError(
-                f"{start.hops} pipelines started one another, up to '{pipeline.name}'; the limit is {MAX_HOPS}",
-                code="too-many-hops",
-                hint="look for a circle of pipelines",
-            )
+        _check_start(pipeline, start)
         plan = await self._plans.of_version(pipeline.id, pipeline.version)
         inputs = checked_inputs(plan.inputs, start.data, is_strict=start.is_strict)
         run_id = RunId(self._ids())
@@ -118,36 +104,24 @@ class Runs:
             traceparent=start.traceparent,
         )
         started = await self._engine.start(plan, origin, payloads=[*payloads, *more])
-        if started.run is None and started.body_hash != origin.body_hash:
-            raise RequestError(
-                "this Idempotency-Key was used with another body",
-                code="key-reused",
-                hint="send a new key with a new request",
-            )
+        _check_key(started, origin)
         return started
 
     async def test(self, namespace: str, test: TestRun) -> Started:
         """Run an unsaved text. Raises `DefinitionError` with all problems, `RequestError` for bad inputs, pins or ``until``."""
-        parsed = parse_pipeline(read_source(test.source))
-        if parsed.readable is None:
-            raise DefinitionError(parsed.problems)
-        resolution = resolve(parsed.readable, self._registry, circumstances=self._circumstances())
-        problems = parsed.with_problems(resolution.problems)
-        if problems or resolution.plan is None:
-            raise DefinitionError(problems)
-        plan = resolution.plan
-        _check_pins(plan, test)
-        inputs = checked_inputs(plan.inputs, test.data, is_strict=True)
+        whole = await self._plans.of_text(test.source)
+        _check_pins(whole, test)
+        inputs = checked_inputs(whole.inputs, test.data, is_strict=True)
         run_id = RunId(self._ids())
         data, payloads = self._keep(test.data)
         kept_inputs, more = self._keep(inputs)
-        existing = await self._store.read_pipeline(namespace, plan.name)
+        existing = await self._store.read_pipeline(namespace, whole.name)
         origin = RunOrigin(
             id=run_id,
             namespace=namespace,
             # Test runs of a name that was never saved still need an id to be listed under.
             pipeline_id=existing.id if existing is not None else NO_PIPELINE,
-            pipeline=plan.name,
+            pipeline=whole.name,
             version=0,
             trigger=TriggerRecord("manual", "test", data),
             inputs=kept_inputs,
@@ -157,7 +131,8 @@ class Runs:
             pins=test.pins,
             until=test.until,
         )
-        return await self._engine.start(await self._plans.of_run(origin), origin, payloads=[*payloads, *more])
+        plan = whole if test.until is None else up_to(whole, test.until)
+        return await self._engine.start(plan, origin, payloads=[*payloads, *more])
 
     async def retry(self, stored: StoredRun) -> Started:
         """A new run that goes on where an ended one failed. Raises `ConflictError` while it is under way."""
@@ -205,26 +180,14 @@ class Runs:
 
     async def _again(self, plan: Plan, old: Run, seeds: Seeds, *, version: int, inputs: JsonValue | None) -> Started:
         run_id = RunId(self._ids())
-        nodes = dict(seeds.nodes)
-        payloads = await self._copies(seeds, nodes)
-        for loop in seeds.loops:
-            nodes[NodeId(loop)] = await self._reopen(old.id, run_id, loop, nodes[NodeId(loop)])
-        values = RunValues(self._store)
-        data = await values.load_stored(old.origin.trigger.data)
-        kept_inputs = old.origin.inputs
+        kept_inputs: Stored = old.origin.inputs
+        payloads: list[Payload] = []
         if inputs is not None:
-            kept_inputs, more = self._keep(checked_inputs(plan.inputs, inputs, is_strict=True))
-            payloads.extend(more)
-        elif isinstance(kept_inputs, PayloadRef):
-            kept_inputs, more = self._keep(await values.load(kept_inputs))
-            payloads.extend(more)
-        kept_data, more = self._keep(data)
-        payloads.extend(more)
+            kept_inputs, payloads = self._keep(checked_inputs(plan.inputs, inputs, is_strict=True))
         origin = replace(
             old.origin,
             id=run_id,
             version=version,
-            trigger=replace(old.origin.trigger, data=kept_data),
             inputs=kept_inputs,
             created_at=self._clock(),
             start_key=None,
@@ -232,36 +195,44 @@ class Runs:
             attempt=old.origin.attempt + 1,
             retry_of=old.id,
         )
+        nodes = await self._taken_over(old, run_id, seeds)
         return await self._engine.start(plan, origin, seeds=nodes, payloads=payloads)
 
-    async def _copies(self, seeds: Seeds, nodes: dict[NodeId, NodeState]) -> list[Payload]:
-        """Values that the old run stored apart, under ids of the new one: the old run may be deleted before it."""
-        renamed: dict[str, PayloadRef] = {}
-        copies: list[Payload] = []
-        for ref in payloads_in(seeds):
-            payload = await self._store.read_payload(ref.id)
-            if payload is None:
-                raise NotFoundError("payload", ref.id)
-            renamed[ref.id] = PayloadRef(self._ids(), ref.size)
-            copies.append(replace(payload, id=renamed[ref.id].id))
-        for node_id, state in nodes.items():
-            nodes[node_id] = _with_payloads(state, renamed)
-        return copies
+    async def _taken_over(self, old: Run, new: RunId, seeds: Seeds) -> Mapping[NodeId, NodeState]:
+        """What the new run begins with, made to last as long as it: the old run may be deleted before."""
+        await self._keep_payloads(old.id, new, {*payloads_of_origin(old.origin), *payloads_of_nodes(seeds.nodes)})
+        nodes = dict(seeds.nodes)
+        for loop in seeds.loops:
+            nodes[NodeId(loop)] = await self._reopen(old.id, new, loop, nodes[NodeId(loop)])
+        return nodes
 
     async def _reopen(self, old: RunId, new: RunId, loop: Instance, state: NodeState) -> NodeState:
         if state.loop is None:
             return state
         await self._store.copy_items(old, new, loop)
+        return replace(state, loop=items_to_redo(state.loop, await self._keep_items(old, new, loop)))
+
+    async def _keep_items(self, old: RunId, new: RunId, loop: Instance) -> set[int]:
+        """Keep the payloads of a loop's copied items and of those within; the indexes of the items that completed."""
         done: set[int] = set()
         after = -1
-        while page := await self._store.read_items(new, loop, after=after, limit=1000):
+        while page := await self._store.read_items(new, loop, after=after, limit=ITEMS_PER_PAGE):
+            await self._keep_payloads(old, new, {ref for _, item in page for ref in payloads_of_item(item)})
+            for index, item in page:
+                inner = (node_id for node_id, state in item.nodes.items() if state.loop is not None)
+                for node_id in inner:
+                    await self._keep_items(old, new, instance_in(item_scope(loop, index), node_id))
             done.update(index for index, item in page if item.status is RunStatus.COMPLETED)
             after = page[-1][0]
-        return replace(state, loop=items_to_redo(state.loop, done))
+        return done
+
+    async def _keep_payloads(self, old: RunId, new: RunId, refs: Collection[PayloadRef]) -> None:
+        if not await self._store.keep_payloads(new, [ref.id for ref in refs]):
+            raise NotFoundError("run", old, "its time was up just now")
 
     def _keep(self, value: JsonValue) -> tuple[Stored, list[Payload]]:
         check_value(value)
-        stored, payload = RunValues(self._store).keep(value, inline_bytes=0, new_id=self._ids)
+        stored, payload = as_kept(value, inline_bytes=0, new_id=self._ids)
         return stored, [] if payload is None else [payload]
 
 
@@ -273,6 +244,30 @@ def checked_inputs(definitions: tuple[InputDefinition, ...], data: JsonValue, *,
         names = {definition.name for definition in definitions}
         data = {key: value for key, value in data.items() if key in names} if isinstance(data, Mapping) else {}
     return check_inputs(definitions, data)
+
+
+def _check_start(pipeline: PipelineRecord, start: Start) -> None:
+    if pipeline.status is PipelineStatus.DRAFT or pipeline.version == 0:
+        raise ConflictError(
+            f"pipeline '{pipeline.name}' is a draft",
+            code="pipeline-is-draft",
+            hint="activate it, or make a test run",
+        )
+    if start.hops >= MAX_HOPS:
+        raise RequestError(
+            f"{start.hops} pipelines started one another, up to '{pipeline.name}'; the limit is {MAX_HOPS}",
+            code="too-many-hops",
+            hint="look for a circle of pipelines",
+        )
+
+
+def _check_key(started: Started, origin: RunOrigin) -> None:
+    if started.run is None and started.body_hash != origin.body_hash:
+        raise RequestError(
+            "this Idempotency-Key was used with another body",
+            code="key-reused",
+            hint="send a new key with a new request",
+        )
 
 
 def _check_pins(plan: Plan, test: TestRun) -> None:
@@ -290,6 +285,12 @@ def _check_pins(plan: Plan, test: TestRun) -> None:
 
 
 def _ended(stored: StoredRun) -> Run:
+    if stored.damage:
+        raise ConflictError(
+            f"what is stored of run {stored.run.id} can't be read ({stored.damage})",
+            code="damaged-run",
+            hint="start the pipeline anew",
+        )
     if not stored.run.status.is_ended:
         raise ConflictError(
             f"run {stored.run.id} is still {stored.run.status}",
@@ -297,11 +298,3 @@ def _ended(stored: StoredRun) -> Run:
             hint="cancel it, or wait for its end",
         )
     return stored.run
-
-
-def _with_payloads(state: NodeState, renamed: Mapping[str, PayloadRef]) -> NodeState:
-    if isinstance(state.output, PayloadRef):
-        state = replace(state, output=renamed[state.output.id])
-    if state.loop is not None and isinstance(state.loop.items, PayloadRef):
-        state = replace(state, loop=replace(state.loop, items=renamed[state.loop.items.id]))
-    return state

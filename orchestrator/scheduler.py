@@ -26,6 +26,9 @@ GRACE = timedelta(seconds=60)
 """A firing up to this late is carried out as if on time; what is older was missed, and the trigger says what becomes of it."""
 
 POLL_S = 1.0
+BATCH = 500
+"""How many schedules are fired in one round."""
+
 RECONCILE_S = 60.0
 """How often all pipelines are looked at even if none is known to have changed: another replica may have changed one."""
 
@@ -58,13 +61,13 @@ class Scheduler:
         self._is_dirty = True
 
     async def run(self) -> None:
-        """Work until cancelled. Errors of the store are told once and then waited out."""
+        """Work until cancelled. What fails is told once and tried again: no error of one schedule may end all of them."""
         while True:
             wait_s = self._poll_s
             try:
                 wait_s = await self.round()
                 self._is_failing = False
-            except (StoreError, UnavailableError) as error:
+            except FlumeError as error:
                 if not self._is_failing:
                     logger.warning("schedules can't be followed; trying again", extra={"reason": str(error)})
                 self._is_failing = True
@@ -81,16 +84,10 @@ class Scheduler:
                 self._is_dirty = True
                 raise
             self._reconciled_at = now
-        upcoming: list[int] = []
-        for schedule in await self._store.list_schedules():
-            if schedule.next_due is None:
-                continue
-            if schedule.next_due <= now:
-                schedule = await self._fire(schedule)
-            if schedule.next_due is not None:
-                upcoming.append(schedule.next_due)
-        soonest = min(upcoming, default=now + 3_600_000)
-        return min(max((soonest - self._clock()) / 1000, 0.0), self._poll_s)
+        for schedule in await self._store.due_schedules(now, limit=BATCH):
+            await self._fire(schedule)
+        soonest = await self._store.next_due()
+        return self._poll_s if soonest is None else min(max((soonest - self._clock()) / 1000, 0.0), self._poll_s)
 
     async def _reconcile(self) -> None:
         """Make a schedule for each enabled time trigger of an active pipeline, and none for the rest."""
@@ -140,14 +137,14 @@ class Scheduler:
         made = Schedule(pipeline_id, trigger.id, digest, due, rev=1 if present is None else present.rev + 1)
         await self._store.save_schedule(made, expected_rev=made.rev - 1)
 
-    async def _fire(self, schedule: Schedule) -> Schedule:
-        """Start the runs that are due and move the schedule on; the schedule as it is afterwards."""
+    async def _fire(self, schedule: Schedule) -> None:
+        """Start the runs that are due and move the schedule on. One whose trigger is gone is left to the next reconciling."""
         record = await self._store.pipeline_by_id(schedule.pipeline_id)
         triggers = [] if record is None else await self._time_triggers(record)
         trigger = next((each for each in triggers if each.id == schedule.trigger_id), None)
         if record is None or trigger is None or record.status is not PipelineStatus.ACTIVE or schedule.next_due is None:
             self._is_dirty = True
-            return replace(schedule, next_due=None)
+            return
         last_due, last_run = schedule.last_due, schedule.last_run
         for due in self._due_times(trigger, schedule.next_due):
             last_due, last_run = due, await self._start(record, trigger, due) or last_run
@@ -160,7 +157,6 @@ class Scheduler:
         )
         # Losing means that another replica fired the same due times; the start keys saw to it that nothing happened twice.
         await self._store.save_schedule(moved, expected_rev=schedule.rev)
-        return moved
 
     def _due_times(self, trigger: TimeTrigger, next_due_at: Millis) -> list[Millis]:
         """What is to be fired now: the due time itself if it is recent, and what the trigger wants of those that were missed."""

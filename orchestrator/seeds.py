@@ -7,7 +7,7 @@ from flume.errors import RequestError
 from flume.ids import Instance, Millis, NodeId
 from flume.plan import Plan
 from flume.planning import downstream_of
-from orchestrator.state import LoopState, NodeState, NodeStatus, PayloadRef, Run, Stored
+from orchestrator.state import LoopState, NodeState, NodeStatus, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,6 @@ def items_to_redo(loop: LoopState, succeeded: Set[int]) -> LoopState:
     """A loop's state in the new run, where only the items in ``succeeded`` (of those opened) need not run again."""
     redo = tuple(index for index in range(loop.next) if index not in succeeded)
     return replace(loop, active=(), redo=redo, succeeded=len(succeeded), failed=0, deciding=False, gathering=False)
-
-
-def payloads_in(seeds: Seeds) -> tuple[PayloadRef, ...]:
-    """The values of the old run that are stored apart and go on being referred to."""
-    values: list[Stored | None] = []
-    for state in seeds.nodes.values():
-        values.append(state.output)
-        if state.loop is not None:
-            values.append(state.loop.items)
-    return tuple(value for value in values if isinstance(value, PayloadRef))
 
 
 def _seeds(run: Run, wanted: Collection[NodeId]) -> Seeds:

@@ -1,14 +1,14 @@
 """One orchestrator, whole: every part wired to the others by constructor, and the tasks that run beside the engine.
 
-The roof (`flume.cli`) decides about settings, store and executors and hands them in; nothing here reads the
-environment.
+Putting it together and letting it work are two steps, so that a start that fails in between has moved no run. The roof
+(`flume.cli`) decides about settings, store and executors and hands them in; nothing here reads the environment.
 """
 
 import os
 import random
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,10 +19,12 @@ from flume.ids import Millis
 from flume.nodes.registry import Registry
 from flume.pipeline import Lane
 from flume.planning import FUNCTION_TIMEOUT_MAX, Circumstances
+from orchestrator.auditing import AuditLog
 from orchestrator.bus import Bus
 from orchestrator.effects import Effects
 from orchestrator.engine import Engine, Limits
 from orchestrator.gate import FairGate
+from orchestrator.grace import Grace
 from orchestrator.identifiers import Clock, IdSource
 from orchestrator.janitor import Janitor
 from orchestrator.keeper import Keeper
@@ -54,8 +56,23 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """What the roof hands in. ``jitter`` gives numbers from 0 to below 1; ``crash_point`` is told where a test may end it all."""
+
+    store: Store
+    bus: Bus
+    registry: Registry
+    executors: Mapping[Lane, Executor]
+    options: Options
+    clock: Clock
+    observer: Observer = field(default_factory=NoObserver)
+    crash_point: Callable[[str], None] = lambda name: None
+    jitter: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True)
 class Orchestrator:
-    """The parts that an API or a command works with."""
+    """The parts that an API or a command works with, made by `build_orchestrator`. They do nothing before `working`."""
 
     id: str
     store: Store
@@ -67,6 +84,7 @@ class Orchestrator:
     runs: Runs
     scheduler: Scheduler
     keeper: Keeper
+    audit: AuditLog
     tokens: AttemptTokens
     pipeline_keys: PipelineKeys
     clock: Clock
@@ -77,101 +95,110 @@ class Orchestrator:
         """What definitions are checked against."""
         return circumstances_of(self.options)
 
+    @asynccontextmanager
+    async def working(self, grace: Grace | None = None) -> AsyncIterator[None]:
+        """Move runs, fire schedules and tidy up for the length of the block, once; leaving it lets go of all runs.
 
-@asynccontextmanager
-async def running_orchestrator(
-    *,
-    store: Store,
-    bus: Bus,
-    registry: Registry,
-    executors: Mapping[Lane, Executor],
-    options: Options,
-    clock: Clock,
-    observer: Observer | None = None,
-    crash_point: Callable[[str], None] = lambda name: None,
-    jitter: Callable[[], float] = random.random,
-) -> AsyncIterator[Orchestrator]:
-    """An orchestrator at work for the length of the block; leaving it stops taking on work and lets go of its runs."""
+        The runs of lost owners are taken up at once, so that every node type has to be in the registry before. ``grace`` is
+        for whoever has other parts to stop first, which take of the same span.
+        """
+        grace = grace or Grace(self.options.grace_s)
+        async with self.engine:
+            await self.keeper.renew()
+            async with task_group() as beside:
+                tasks = [beside.create_task(work(), name=name) for name, work in self._work_beside().items()]
+                try:
+                    yield
+                finally:
+                    for task in tasks:
+                        task.cancel()
+            await self.engine.stop(grace_s=grace.left_s())
+            await self.keeper.leave()
+
+    def _work_beside(self) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
+        """What goes on beside the engine, by name."""
+        janitor = Janitor(self.store, self.clock, retention_ms=int(self.options.retention_days * DAY_MS))
+        work = {"keeper": self.keeper.run, "janitor": janitor.run}
+        return {**work, "scheduler": self.scheduler.run} if self.options.fires_schedules else work
+
+
+async def build_orchestrator(parts: Parts) -> Orchestrator:
+    """Put the parts together. Nothing moves a run before `Orchestrator.working`; of the store, only its keys are read."""
+    options, clock = parts.options, parts.clock
     ids = IdSource(clock)
-    identity = f"{socket.gethostname()}-{ids()}"
     circumstances = circumstances_of(options)
-    plans = Plans(store, registry, circumstances)
-    tokens = AttemptTokens(await store.secret_key("attempt-tokens"))
-    effects = Effects(
-        store=store,
-        bus=bus,
-        executors=executors,
+    plans = Plans(parts.store, parts.registry, circumstances)
+    tokens = AttemptTokens(await parts.store.secret_key("attempt-tokens"))
+    engine = _build_engine(parts, plans, _build_effects(parts, tokens, ids), ids)
+    record = OrchestratorRecord(engine.id, socket.gethostname(), os.getpid(), clock(), Millis(0))
+    runs = Runs(
+        store=parts.store,
+        engine=engine,
+        plans=plans,
+        clock=clock,
+        ids=ids,
+    )
+    scheduler = Scheduler(
+        store=parts.store, plans=plans, runs=runs, clock=clock, default_timezone=options.default_timezone
+    )
+    return Orchestrator(
+        id=engine.id,
+        store=parts.store,
+        bus=parts.bus,
+        registry=parts.registry,
+        engine=engine,
+        plans=plans,
+        pipelines=Pipelines(
+            store=parts.store,
+            bus=parts.bus,
+            types=parts.registry,
+            circumstances=lambda: circumstances,
+            on_change=scheduler.changed,
+            clock=clock,
+            ids=ids,
+        ),
+        runs=runs,
+        scheduler=scheduler,
+        keeper=Keeper(engine, parts.store, record, clock=clock, ids=ids),
+        audit=AuditLog(parts.store, clock, ids),
+        tokens=tokens,
+        pipeline_keys=PipelineKeys(await parts.store.secret_key("pipeline-keys")),
+        clock=clock,
+        ids=ids,
+        options=options,
+    )
+
+
+def _build_effects(parts: Parts, tokens: AttemptTokens, ids: IdSource) -> Effects:
+    options = parts.options
+    return Effects(
+        store=parts.store,
+        bus=parts.bus,
+        executors=parts.executors,
         preparer=Preparer(tokens, options.secret_names, lambda: secrets.token_hex(16), traces=options.traces),
         gate=FairGate(options.inline_effects),
-        clock=clock,
+        clock=parts.clock,
         ids=ids,
-        jitter=jitter,
+        jitter=parts.jitter,
     )
-    engine = Engine(
-        id=identity,
-        store=store,
-        bus=bus,
+
+
+def _build_engine(parts: Parts, plans: Plans, effects: Effects, ids: IdSource) -> Engine:
+    options = parts.options
+    return Engine(
+        id=f"{socket.gethostname()}-{ids()}",
+        store=parts.store,
+        bus=parts.bus,
         plans=plans,
         effects=effects,
-        clock=clock,
+        clock=parts.clock,
         ids=ids,
-        observer=observer or NoObserver(),
+        observer=parts.observer,
         limits=options.limits,
         retention_ms=int(options.retention_days * DAY_MS),
         grace_s=options.grace_s,
-        crash_point=crash_point,
+        crash_point=parts.crash_point,
     )
-    record = OrchestratorRecord(identity, socket.gethostname(), os.getpid(), clock(), Millis(0))
-    keeper = Keeper(engine, store, record, clock=clock, ids=ids)
-    runs = Runs(
-        store=store,
-        engine=engine,
-        plans=plans,
-        registry=registry,
-        circumstances=lambda: circumstances,
-        clock=clock,
-        ids=ids,
-    )
-    scheduler = Scheduler(store=store, plans=plans, runs=runs, clock=clock, default_timezone=options.default_timezone)
-    pipelines = Pipelines(
-        store=store,
-        bus=bus,
-        types=registry,
-        circumstances=lambda: circumstances,
-        on_change=scheduler.changed,
-        clock=clock,
-        ids=ids,
-    )
-    async with engine:
-        await keeper.renew()
-        async with task_group() as beside:
-            tasks = [beside.create_task(keeper.run(), name="keeper")]
-            tasks.append(beside.create_task(Janitor(store, clock).run(), name="janitor"))
-            if options.fires_schedules:
-                tasks.append(beside.create_task(scheduler.run(), name="scheduler"))
-            try:
-                yield Orchestrator(
-                    id=identity,
-                    store=store,
-                    bus=bus,
-                    registry=registry,
-                    engine=engine,
-                    plans=plans,
-                    pipelines=pipelines,
-                    runs=runs,
-                    scheduler=scheduler,
-                    keeper=keeper,
-                    tokens=tokens,
-                    pipeline_keys=PipelineKeys(await store.secret_key("pipeline-keys")),
-                    clock=clock,
-                    ids=ids,
-                    options=options,
-                )
-            finally:
-                for task in tasks:
-                    task.cancel()
-        await engine.stop()
-        await keeper.leave()
 
 
 def circumstances_of(options: Options) -> Circumstances:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
+from eventing.invocations import Phase as Phase
 from flume.ids import ROOT, Instance, Millis, NodeId, PipelineId, RunId, ScopePath
 from flume.values import JsonObject, JsonValue
 
@@ -55,14 +56,6 @@ _ENDED_RUN = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELL
 _SETTLED = frozenset({NodeStatus.COMPLETED, NodeStatus.FAILED, NodeStatus.SKIPPED, NodeStatus.CANCELLED})
 
 
-class Phase(StrEnum):
-    """Where a running attempt outside the engine is, so that a cold start can be seen while it happens."""
-
-    QUEUED = "queued"
-    STARTING = "starting"
-    EXECUTING = "executing"
-
-
 @dataclass(frozen=True, slots=True)
 class Inline:
     """A value kept in the run itself. ``encoded`` is its JSON, made once to learn its size and reused by the store."""
@@ -103,7 +96,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One attempt that is over. ``error`` None means that it completed."""
+    """One attempt that is over. ``error`` None means that it completed.
+
+    ``timing`` is ``{queuedMs, coldStartMs, executeMs}``, which add up to the time from start to end.
+    """
 
     number: int
     started_at: Millis
@@ -157,7 +153,8 @@ class NodeState:
     """One node in one scope.
 
     ``attempt`` counts tries from 1; ``answered`` counts those that ended with an answer and numbers the idempotency
-    key; ``recoveries`` counts how often the present attempt was taken over. ``ready_at`` is the moment that ``$now``
+    key; ``recoveries`` counts how often the present attempt was taken over from an owner that died, and ``released`` says
+    that the last one stopped in good order instead. ``ready_at`` is the moment that ``$now``
     shows: it stays the same while the key does. ``due_at`` is when a waiting or retrying node goes on. ``port`` is the
     port by which it left.
     """
@@ -166,6 +163,7 @@ class NodeState:
     attempt: int = 0
     answered: int = 0
     recoveries: int = 0
+    released: bool = False
     phase: Phase | None = None
     ready_at: Millis | None = None
     started_at: Millis | None = None
@@ -177,6 +175,14 @@ class NodeState:
     error: Failure | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     loop: LoopState | None = None
+
+    @property
+    def inline_bytes(self) -> int:
+        """Bytes that the node keeps in the run itself."""
+        # Asked twice for each node of each step.
+        output, loop = self.output, self.loop
+        kept = len(output.encoded) if isinstance(output, Inline) else 0
+        return kept if loop is None else kept + _inline_bytes(loop.items) + _output_bytes(loop.last)
 
     @property
     def awaits_answer(self) -> bool:
@@ -249,6 +255,11 @@ class RunOrigin:
     hops: int = 0
     traceparent: str | None = None
 
+    @property
+    def inline_bytes(self) -> int:
+        """Bytes of the values that are kept in the run itself."""
+        return _inline_bytes(self.trigger.data) + _inline_bytes(self.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -256,7 +267,7 @@ class Run:
 
     ``scopes`` holds the root and the items under way, and items that ended since the last commit. ``deadline_at`` ends
     the run by time-out. ``response`` is the node whose output answers the waiting caller. ``inline_bytes`` counts what
-    is kept inline.
+    is kept inline: what the run was made with, and values of the nodes of its scopes that have not ended.
     """
 
     origin: RunOrigin
@@ -280,3 +291,14 @@ class Run:
     def status(self) -> RunStatus:
         """How far the run is."""
         return self.scopes[ROOT].status
+
+
+def _inline_bytes(value: Stored | None) -> int:
+    return value.size if isinstance(value, Inline) else 0
+
+
+def _output_bytes(output: ScopeOutput | None) -> int:
+    if output is None:
+        return 0
+    values = (output.value,) if isinstance(output, SingleOutput) else output.values.values()
+    return sum(map(_inline_bytes, values))

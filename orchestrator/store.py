@@ -18,6 +18,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
+from flume.errors import ConflictError
 from flume.ids import Instance, Millis, NodeId, PipelineId, RunId, ScopePath
 from flume.pipeline import PipelineStatus
 from flume.values import JsonObject
@@ -105,7 +106,8 @@ class Commit:
 class StoredRun:
     """A run as the store holds it: all root nodes, and the items that were under way (``arrivals`` are not worked out).
 
-    ``node_revs`` gives the revision at which each root node last changed.
+    ``node_revs`` gives the revision at which each root node last changed. ``damage`` says why what is stored can't be read;
+    the run has no nodes then, perhaps not even its inputs, and can only end.
     """
 
     run: Run
@@ -114,6 +116,7 @@ class StoredRun:
     wake_at: Millis | None
     node_revs: Mapping[NodeId, int]
     expires_at: Millis | None = None
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,11 @@ class InboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class PipelineRecord:
-    """A pipeline as it is now. ``version`` 0: a draft that was never valid has no version yet; its text is in ``draft``."""
+    """A pipeline as it is now. ``version`` 0: a draft that was never valid has no version yet; its text is in ``draft``.
+
+    ``source`` is the text that was saved last, where it only is written otherwise than the present version (layout,
+    comments); None: it is the version's own.
+    """
 
     id: PipelineId
     namespace: str
@@ -195,6 +202,15 @@ class PipelineRecord:
     rev: int = 1
     draft: str | None = None
     disabled_triggers: tuple[str, ...] = ()
+    source: str | None = None
+
+    @property
+    def webhook_paths(self) -> tuple[str, ...]:
+        """The paths that it claims, each once: those of its webhooks, switched off or not. A draft has no triggers."""
+        if self.status is PipelineStatus.DRAFT:
+            return ()
+        paths = (trigger["path"] for trigger in self.triggers if trigger["type"] == "webhook")
+        return tuple(dict.fromkeys(paths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +329,19 @@ class RunCount:
     durations_ms: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class NodeCount:
+    """How often a top-level node of a pipeline ran to an end, and how often that was a failure.
+
+    ``durations_ms`` holds the 50th, 90th and 99th percentile (nearest rank) from its first attempt to its end.
+    """
+
+    node: NodeId
+    count: int
+    failures: int
+    durations_ms: tuple[int, ...] = ()
+
+
 class RunStore(Protocol):
     """Runs and all that hangs on them."""
 
@@ -376,7 +405,8 @@ class RunStore(Protocol):
         """Copy the items of a loop that completed, with the items within them, to another run; returns how many of
         ``loop``.
 
-        Done before the commit that makes the target run; a repetition replaces.
+        Done before the commit that makes the target run; a repetition replaces. The payloads that they refer to are not
+        kept by that: see `keep_payloads`.
         """
         ...
 
@@ -386,6 +416,13 @@ class RunStore(Protocol):
 
     async def save_payload(self, run_id: RunId, payload: Payload) -> None:
         """Keep a payload for a run before the commit that refers to it."""
+        ...
+
+    async def keep_payloads(self, run_id: RunId, payload_ids: Sequence[str]) -> bool:
+        """Let payloads of other runs stay for as long as this one too, which is about to be made. Again is harmless.
+
+        False, and nothing is kept, if one of them is gone.
+        """
         ...
 
     async def read_logs(
@@ -416,8 +453,20 @@ class RunStore(Protocol):
         """The runs of ``owner`` for which entries wait."""
         ...
 
-    async def count_runs(self, namespace: str, *, since: Millis, until: Millis, interval_ms: int) -> list[RunCount]:
-        """Runs that ended from ``since`` to before ``until``, by interval, pipeline and outcome, in this order."""
+    async def count_runs(
+        self, namespace: str, *, since: Millis, until: Millis, interval_ms: int, pipeline: str | None = None
+    ) -> list[RunCount]:
+        """Runs that ended from ``since`` to before ``until``, by interval, pipeline and outcome, in this order.
+
+        ``pipeline`` None means all.
+        """
+        ...
+
+    async def count_nodes(self, namespace: str, pipeline: str, *, since: Millis, until: Millis) -> list[NodeCount]:
+        """The nodes of a pipeline's runs that ended from ``since`` to before ``until``, by name.
+
+        Where there are very many, of the latest of these runs. What was skipped or cut short does not count.
+        """
         ...
 
     async def count_unfinished(self) -> int:
@@ -427,17 +476,35 @@ class RunStore(Protocol):
     async def delete_expired(self, now: Millis, *, limit: int) -> int:
         """Delete up to ``limit`` runs whose ``expires_at`` has come, with all that hangs on them, children first; how many.
 
-        A run from which another was made stays as long as that one, since they share payloads. The version of a deleted
-        pipeline goes with its last run. What was saved for a run that was not made within a day goes too.
+        A run that was made from another loses nothing by that: it has items of its own, and keeps the payloads that it
+        refers to, which go with the last run that does. The version of a deleted pipeline goes with its last run. What
+        was saved for a run that was not made within a day goes too.
         """
         ...
 
 
+def path_taken(path: str, pipeline: str) -> ConflictError:
+    """``pipeline``, another one of the namespace, claims a webhook path."""
+    return ConflictError(
+        f"pipeline '{pipeline}' has the webhook path '{path}' already",
+        code="webhook-path-taken",
+        hint="give the trigger a path of its own",
+    )
+
+
 class PipelineStore(Protocol):
-    """Pipelines and their versions."""
+    """Pipelines and their versions.
+
+    No two pipelines of a namespace claim one webhook path (`PipelineRecord.webhook_paths`): whoever writes second gets
+    the `ConflictError` that `path_taken` makes, and nothing is written. Nothing but the one record has to be looked at
+    or locked for that: a unique index over the paths that records claim is enough.
+    """
 
     async def create_pipeline(self, record: PipelineRecord, version: VersionRecord | None) -> bool:
-        """Make a pipeline, with its first version unless it is a draft with problems. False if its name is taken."""
+        """Make a pipeline, with its first version unless it is a draft with problems. False if its name is taken.
+
+        Raises `ConflictError` for a webhook path that another one claims.
+        """
         ...
 
     async def replace_pipeline(
@@ -445,12 +512,16 @@ class PipelineStore(Protocol):
     ) -> bool:
         """Change a pipeline and add ``version`` unless it is None. False if it is at another revision or gone.
 
-        ``record.rev`` must be ``expected_rev + 1``.
+        ``record.rev`` must be ``expected_rev + 1``. Raises `ConflictError` for a webhook path that another one claims.
         """
         ...
 
     async def read_pipeline(self, namespace: str, name: str) -> PipelineRecord | None:
         """A pipeline by name."""
+        ...
+
+    async def pipeline_by_path(self, namespace: str, path: str) -> PipelineRecord | None:
+        """The pipeline that claims a webhook path, whether it is active or paused; never a draft."""
         ...
 
     async def pipeline_by_id(self, pipeline_id: PipelineId) -> PipelineRecord | None:
@@ -464,7 +535,10 @@ class PipelineStore(Protocol):
         ...
 
     async def delete_pipeline(self, namespace: str, name: str, *, expected_rev: int) -> bool:
-        """Delete a pipeline, its schedules and the versions that no run was started with; runs and their versions stay."""
+        """Delete a pipeline, its schedules and the versions that no run was started with; runs and their versions stay.
+
+        The webhook paths that it claimed are free again.
+        """
         ...
 
     async def read_version(self, pipeline_id: PipelineId, version: int) -> VersionRecord | None:
@@ -487,6 +561,14 @@ class ScheduleStore(Protocol):
 
     async def list_schedules(self) -> list[Schedule]:
         """All schedules."""
+        ...
+
+    async def due_schedules(self, now: Millis, *, limit: int) -> list[Schedule]:
+        """Schedules whose ``next_due`` has come, the earliest first."""
+        ...
+
+    async def next_due(self) -> Millis | None:
+        """When the first of all schedules is due, which may be past; None if none will ever be."""
         ...
 
     async def save_schedule(self, schedule: Schedule, *, expected_rev: int) -> bool:
@@ -525,6 +607,10 @@ class FleetStore(Protocol):
         self, namespace: str, *, target: str | None = None, limit: int, cursor: str | None = None
     ) -> Page[AuditEntry]:
         """Changes in a namespace, the newest first."""
+        ...
+
+    async def delete_audit(self, before: Millis, *, limit: int) -> int:
+        """Delete up to ``limit`` entries from before a moment, whatever their namespace, the oldest first; how many."""
         ...
 
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from flume.ids import ROOT, Instance, Millis, RunId, ScopePath, instance_in, split_instance, split_scope
 from flume.plan import Plan
-from orchestrator.state import Failure, NodeState, NodeStatus, Run, RunOrigin, Scope
+from orchestrator.state import AttemptRecord, Failure, NodeState, NodeStatus, Run, RunOrigin, Scope
 from orchestrator.store import Commit
 
 MOST_ITEMS = 100
@@ -92,7 +92,10 @@ def _scope_spans(plan: Plan, run: Run, path: ScopePath, scope: Scope) -> Iterato
 
 def _node_spans(plan: Plan, run: Run, instance: Instance, state: NodeState, parent: str) -> Iterator[Span]:
     trace_id = trace_id_of(run.origin)
-    node = plan.nodes[split_instance(instance)[1]]
+    node = plan.nodes.get(split_instance(instance)[1])
+    if node is None:
+        # The plan of a run that can't go on lacks what it does not know.
+        return
     attributes: dict[str, str | int] = {
         "flume.run": run.id,
         "flume.node": instance,
@@ -106,21 +109,17 @@ def _node_spans(plan: Plan, run: Run, instance: Instance, state: NodeState, pare
     end = _after(start, state.completed_at)
     yield Span(f"node {instance}", trace_id, node_span, parent, start, end, attributes, _code(state.error))
     for attempt in state.attempts:
-        is_last = attempt is state.attempts[-1]
         own = span_id(run.id, f"{instance}#{attempt.number}")
         facts: dict[str, str | int] = {"flume.run": run.id, "flume.node": instance, "flume.attempt": attempt.number}
         ended = _after(attempt.started_at, attempt.ended_at)
         name = f"attempt {attempt.number}"
         yield Span(name, trace_id, own, node_span, attempt.started_at, ended, facts, _code(attempt.error))
-        if is_last:
-            yield from _phase_spans(trace_id, own, attempt.started_at, state)
+        yield from _phase_spans(trace_id, own, attempt)
 
 
-def _phase_spans(trace_id: str, attempt_span: str, start: Millis, state: NodeState) -> Iterator[Span]:
+def _phase_spans(trace_id: str, attempt_span: str, attempt: AttemptRecord) -> Iterator[Span]:
     """Queue, cold start and execution, one after another, as far as they took any time."""
-    timing = (state.meta or {}).get("timing")
-    if not isinstance(timing, dict):
-        return
+    start, timing = attempt.started_at, attempt.timing or {}
     for name, key in (("queue", "queuedMs"), ("cold start", "coldStartMs"), ("execute", "executeMs")):
         took = int(timing.get(key, 0))
         end = Millis(start + took)

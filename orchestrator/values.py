@@ -1,6 +1,8 @@
 """The values of a run: which are kept inline, which apart, and how the latter get back into memory."""
 
+from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
@@ -19,8 +21,8 @@ MAX_INLINE_RUN_BYTES = 1024 * 1024
 SMALL_BYTES = 512
 """Values up to this are kept inline whatever the run holds: a reference would be no smaller."""
 
-MAX_CACHED_BYTES = 32 * 1024 * 1024
-"""Payloads that a run keeps in memory, besides the one used last."""
+MAX_CACHED_BYTES = 64 * 1024 * 1024
+"""Payloads that all runs of a process keep in memory, counted as JSON, besides the one used last."""
 
 
 class NotLoadedError(LookupError):
@@ -43,20 +45,67 @@ class Values(Protocol):
         ...
 
 
-class RunValues:
-    """Values of one run, with a bounded memory of its payloads."""
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    value: JsonValue
+    size: int
+    known_to: set[str]
 
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
-        self._cached: dict[str, tuple[JsonValue, int]] = {}
+
+class PayloadCache:
+    """Payloads in memory, of any number of runs; those that were used longest ago make room for others.
+
+    A payload may be gone at any moment: whoever needs it once more loads it.
+    """
+
+    def __init__(self, most: int = MAX_CACHED_BYTES) -> None:
+        self._most = most
+        self._cached: OrderedDict[str, _Cached] = OrderedDict()
         self._size = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of JSON that are in memory as values."""
+        return self._size
+
+    def get(self, payload_id: str) -> JsonValue:
+        """The value of a payload. Raises `KeyError` if it is not in memory."""
+        cached = self._cached[payload_id]
+        self._cached.move_to_end(payload_id)
+        return cached.value
+
+    def put(self, ref: PayloadRef, value: JsonValue, known_to: set[str]) -> None:
+        """Keep a payload; its id is in ``known_to`` for as long."""
+        if ref.id in self._cached:
+            return
+        self._cached[ref.id] = _Cached(value, ref.size, known_to)
+        self._size += ref.size
+        known_to.add(ref.id)
+        while self._size > self._most and len(self._cached) > 1:
+            self.drop(next(iter(self._cached)))
+
+    def drop(self, payload_id: str) -> None:
+        """Forget a payload; nothing happens if it is not in memory."""
+        cached = self._cached.pop(payload_id, None)
+        if cached is not None:
+            self._size -= cached.size
+            cached.known_to.discard(payload_id)
+
+
+class RunValues:
+    """Values of one run; those stored apart are in ``cache`` as far as there is room, by default in one of its own."""
+
+    def __init__(self, store: RunStore, cache: PayloadCache | None = None) -> None:
+        self._store = store
+        self._cache = PayloadCache() if cache is None else cache
+        self._cached: set[str] = set()
 
     def of(self, stored: Stored) -> JsonValue:
         """See `Values.of`."""
         if isinstance(stored, Inline):
             return stored.value
         try:
-            return self._cached[stored.id][0]
+            return self._cache.get(stored.id)
         except KeyError:
             raise NotLoadedError(stored) from None
 
@@ -66,12 +115,15 @@ class RunValues:
 
     async def load(self, ref: PayloadRef) -> JsonValue:
         """The value of a payload, from memory or from the store."""
-        if ref.id not in self._cached:
+        try:
+            return self._cache.get(ref.id)
+        except KeyError:
             payload = await self._store.read_payload(ref.id)
-            if payload is None:
-                raise LookupError(f"payload {ref.id} is gone from the store")
-            self.remember(ref, orjson.loads(payload.content))
-        return self._cached[ref.id][0]
+        if payload is None:
+            raise LookupError(f"payload {ref.id} is gone from the store")
+        value: JsonValue = orjson.loads(payload.content)
+        self.remember(ref, value)
+        return value
 
     async def load_output(self, output: ScopeOutput | None) -> JsonValue:
         """The value of a scope's result, loaded as far as necessary."""
@@ -86,25 +138,29 @@ class RunValues:
         return stored.value if isinstance(stored, Inline) else await self.load(stored)
 
     def remember(self, ref: PayloadRef, value: JsonValue) -> None:
-        """Keep a payload's value in memory, in place of older ones if there are too many."""
-        if ref.id in self._cached:
-            return
-        self._cached[ref.id] = (value, ref.size)
-        self._size += ref.size
-        while self._size > MAX_CACHED_BYTES and len(self._cached) > 1:
-            oldest = next(iter(self._cached))
-            self._size -= self._cached.pop(oldest)[1]
+        """Keep a payload's value in memory, in place of others if there are too many."""
+        self._cache.put(ref, value, self._cached)
+
+    def forget(self) -> None:
+        """Let go of all payloads, because the run leaves memory."""
+        for payload_id in list(self._cached):
+            self._cache.drop(payload_id)
 
     def keep(self, value: JsonValue, *, inline_bytes: int, new_id: Callable[[], str]) -> tuple[Stored, Payload | None]:
         """A checked value as a run keeps it, and the payload to store with it, if any. ``inline_bytes`` is what the run holds."""
-        kept = inline(value)
-        if kept.size <= SMALL_BYTES or (
-            kept.size <= MAX_INLINE_BYTES and inline_bytes + kept.size <= MAX_INLINE_RUN_BYTES
-        ):
-            return kept, None
-        ref = PayloadRef(new_id(), kept.size)
-        self.remember(ref, value)
-        return ref, Payload(ref.id, kept.encoded)
+        stored, payload = as_kept(value, inline_bytes=inline_bytes, new_id=new_id)
+        if isinstance(stored, PayloadRef):
+            self.remember(stored, value)
+        return stored, payload
+
+
+def as_kept(value: JsonValue, *, inline_bytes: int, new_id: Callable[[], str]) -> tuple[Stored, Payload | None]:
+    """A checked value as a run keeps it, and the payload to store with it, if any; see `RunValues.keep`."""
+    kept = inline(value)
+    if kept.size <= SMALL_BYTES or (kept.size <= MAX_INLINE_BYTES and inline_bytes + kept.size <= MAX_INLINE_RUN_BYTES):
+        return kept, None
+    ref = PayloadRef(new_id(), kept.size)
+    return ref, Payload(ref.id, kept.encoded)
 
 
 class HeldValues:

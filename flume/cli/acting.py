@@ -6,17 +6,18 @@ from urllib.parse import quote
 
 from flume.cli.client import Client
 from flume.cli.options import Format
-from flume.cli.printing import age, print_table, print_text, print_value, say
+from flume.cli.printing import age, print_done, print_table, print_text, print_value, say
 from flume.errors import RequestError
 
 
-def cancel_one(client: Client, run_id: str, reason: str) -> None:
+def cancel_one(client: Client, run_id: str, reason: str, format: Format) -> None:
     """Cancel a run."""
     done = client.post(f"/api/v1/runs/{quote(run_id, safe='')}/cancel", {"reason": reason})
-    print_text(f"run {done['id']} {'cancelled' if done['status'] == 'cancelled' else 'will be cancelled'}")
+    outcome = "cancelled" if done["status"] == "cancelled" else "will be cancelled"
+    print_done(f"run {done['id']} {outcome}", done, format)
 
 
-def on_many(client: Client, act: str, runs: Sequence[str], pipeline: str | None) -> bool:
+def on_many(client: Client, act: str, runs: Sequence[str], pipeline: str | None, format: Format) -> bool:
     """Cancel or retry many runs; whether all could be. Raises `RequestError` unless either runs or a pipeline are named."""
     if bool(runs) == (pipeline is not None):
         raise RequestError("name runs by their ids, or all of a pipeline with --pipeline")
@@ -25,24 +26,24 @@ def on_many(client: Client, act: str, runs: Sequence[str], pipeline: str | None)
     for each in done["items"]:
         if not each["ok"]:
             say(f"run {each['id']}: {each['error']['message']}")
-        elif act == "retry":
-            print_text(f"run {each['id']} goes on as {each['run']}")
-        else:
-            print_text(f"run {each['id']} {each['status']}")
+        elif format in (Format.TEXT, Format.WIDE):
+            print_text(f"run {each['id']} {'goes on as ' + each['run'] if act == 'retry' else each['status']}")
+    if format in (Format.JSON, Format.YAML):
+        print_value(done, format)
     if done["hasMore"]:
         say("there are more; call again")
     return all(each["ok"] for each in done["items"])
 
 
-def set_state(client: Client, pipeline: str, act: str, trigger: str | None = None) -> None:
+def set_state(client: Client, pipeline: str, act: str, trigger: str | None, format: Format) -> None:
     """Pause, resume or activate a pipeline, or switch one of its triggers off (``pause``) or on (``resume``)."""
     if trigger is None:
         done = client.post(f"/api/v1/pipelines/{quote(pipeline, safe='')}/{act}")
-        print_text(f"pipeline {pipeline} is {done['status']}")
+        print_done(f"pipeline {pipeline} is {done['status']}", done, format)
         return
     path = f"/api/v1/triggers/{quote(pipeline, safe='')}/{quote(trigger, safe='')}"
     switched = client.send("PATCH", path, body={"enabled": act == "resume"}).json()
-    print_text(f"trigger {trigger} of {pipeline} is {'on' if switched['enabled'] else 'off'}")
+    print_done(f"trigger {trigger} of {pipeline} is {'on' if switched['enabled'] else 'off'}", switched, format)
 
 
 def print_versions(client: Client, pipeline: str, which: str | None, format: Format) -> None:
@@ -66,10 +67,11 @@ def print_versions(client: Client, pipeline: str, which: str | None, format: For
         print_text(client.text(f"{path}/{_numbers(which)}"))
 
 
-def restore(client: Client, pipeline: str, version: int) -> None:
+def restore(client: Client, pipeline: str, version: int, format: Format) -> None:
     """Make an old version the newest."""
     done = client.post(f"/api/v1/pipelines/{quote(pipeline, safe='')}/versions/{version}/restore")
-    print_text(f"pipeline {pipeline} is at version {done['version']}, with the text of version {version}")
+    sentence = f"pipeline {pipeline} is at version {done['version']}, with the text of version {version}"
+    print_done(sentence, done, format)
 
 
 def print_audit(client: Client, target: str | None, limit: int, format: Format) -> None:

@@ -12,11 +12,11 @@ from watchfiles import awatch
 
 import flume
 from flume.cli.documents import is_left_out
-from flume.cli.interrupts import interruptible
+from flume.cli.interrupts import run_interruptible
 from flume.cli.logging import configure_logging
 from flume.cli.printing import print_output, print_text, say
 from flume.cli.progress import make_progress
-from flume.cli.serving import Serving, serving
+from flume.cli.serving import Serving, patience_of, prepared
 from flume.cli.settings import Settings, read_settings
 from flume.cli.showing import show_run
 from flume.cli.workspace import Workspace, shown
@@ -52,15 +52,16 @@ def develop(session: Session) -> int:
             raise RequestError(f"there is no file or folder '{path}'")
     settings = read_settings()
     configure_logging(settings)
-    asyncio.run(_develop(settings, session))
+    run_interruptible(lambda stopping: _develop(settings, session, stopping), patience_s=patience_of(settings))
     return 0
 
 
-async def _develop(settings: Settings, session: Session) -> None:
-    with interruptible() as stopping:
-        async with serving(settings, session.host, session.port) as server:
-            workspace = Workspace(server.orchestrator, session.paths, say)
-            await workspace.load()
+async def _develop(settings: Settings, session: Session, stopping: asyncio.Event) -> None:
+    async with prepared(settings, session.host) as ready:
+        workspace = Workspace(ready.orchestrator, session.paths, say)
+        workspace.load_nodes()
+        async with ready.serving(session.port) as server:
+            await workspace.load_pipelines()
             if session.is_demo:
                 await _run_first(server, workspace)
             await _print_addresses(server, workspace, settings)
@@ -160,23 +161,26 @@ async def _curl_line(server: Serving, record: PipelineRecord, token: str) -> str
     data: dict[str, object] = {}
     if record.status is not PipelineStatus.DRAFT:
         plan = await server.orchestrator.plans.of_version(record.id, record.version)
-        data = {each.name: _sample(each) for each in plan.inputs}
+        data = {each.name: sample_of(each) for each in plan.inputs}
     body = json.dumps(data, ensure_ascii=False).replace("'", "'\\''")
     return f"curl '{url}' -H 'Content-Type: application/json' -H 'Prefer: wait=20'{token} -d '{body}'"
 
 
-def _sample(given: InputDefinition) -> object:
+def sample_of(given: InputDefinition) -> object:
+    """A value for an input: its default, else one that it takes, else, for a text, a gap that shows what belongs there."""
     if not given.required:
         return given.default
+    choices = given.schema.get("enum")
+    if isinstance(choices, list) and choices:
+        return choices[0]
     samples: dict[object, object] = {
-        "string": "text",
-        "integer": 1,
-        "number": 1,
+        "integer": given.schema.get("minimum", 1),
+        "number": given.schema.get("minimum", 1),
         "boolean": True,
         "array": [],
         "object": {},
     }
-    return samples.get(given.schema.get("type"), "…")
+    return samples.get(given.schema.get("type"), f"<{given.name}>")
 
 
 def _hook_urls(server: Serving, record: PipelineRecord) -> list[str]:

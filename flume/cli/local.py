@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from flume.nodes.registry import Registry, installed_node_types
 from flume.pipeline import Lane
 from orchestrator.bus import MemoryBus
 from orchestrator.engine import Limits
-from orchestrator.observer import Observer
-from orchestrator.service import Options, Orchestrator, running_orchestrator
+from orchestrator.observer import NoObserver, Observer
+from orchestrator.service import Options, Orchestrator, Parts, build_orchestrator
 from orchestrator.stores.sqlite.store import SqliteStore
 
 
@@ -34,7 +34,7 @@ class Composition:
     secrets: Mapping[str, str]
     data: Path | None
     node_paths: Sequence[Path] = ()
-    observer: Observer | None = None
+    observer: Observer = field(default_factory=NoObserver)
     fires_schedules: bool = True
     crash_point: Callable[[str], None] = lambda name: None
 
@@ -49,25 +49,40 @@ def make_registry(node_paths: Sequence[Path]) -> Registry:
 
 @asynccontextmanager
 async def local_orchestrator(composition: Composition) -> AsyncIterator[Orchestrator]:
-    """An orchestrator on SQLite that runs every lane in this process."""
+    """An orchestrator on SQLite that runs every lane in this process, at work for the length of the block."""
+    async with put_together(composition) as orchestrator, orchestrator.working():
+        yield orchestrator
+
+
+@asynccontextmanager
+async def put_together(composition: Composition) -> AsyncIterator[Orchestrator]:
+    """A local orchestrator that does nothing yet: its store is open, and its node types are loaded."""
     settings = composition.settings
-    registry = make_registry([*settings.node_paths(), *composition.node_paths])
-    node_settings = NodeSettings(http_allow=split_list(settings.http_allow), http_deny=split_list(settings.http_deny))
+    node_settings = NodeSettings(
+        http_allow=split_list(settings.http_allow),
+        http_deny=split_list(settings.http_deny),
+        llm_url=settings.llm_url,
+        llm_api_key=settings.llm_api_key,
+        mongodb_url=settings.node_mongodb_url,
+        redis_url=settings.node_redis_url,
+        platform_database=settings.platform_database,
+    )
     async with (
         _open_store(composition.data) as store,
         InProcessExecutor(node_settings, composition.secrets) as executor,
-        running_orchestrator(
-            store=store,
-            bus=MemoryBus(),
-            registry=registry,
-            executors=dict.fromkeys(Lane, executor),
-            options=options_of(settings, composition),
-            clock=wall_clock,
-            observer=composition.observer,
-            crash_point=composition.crash_point,
-        ) as orchestrator,
     ):
-        yield orchestrator
+        yield await build_orchestrator(
+            Parts(
+                store=store,
+                bus=MemoryBus(),
+                registry=make_registry([*settings.node_paths(), *composition.node_paths]),
+                executors=dict.fromkeys(Lane, executor),
+                options=options_of(settings, composition),
+                clock=wall_clock,
+                observer=composition.observer,
+                crash_point=composition.crash_point,
+            )
+        )
 
 
 def _open_store(folder: Path | None) -> AbstractAsyncContextManager[SqliteStore]:

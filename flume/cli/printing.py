@@ -41,6 +41,14 @@ def print_value(value: JsonValue, format: Format) -> None:
     print_text(as_yaml(value) if format is Format.YAML else as_json(value))
 
 
+def print_done(sentence: str, record: JsonValue, format: Format) -> None:
+    """What was done: a sentence, or the server's record of it for a program."""
+    if format in (Format.JSON, Format.YAML):
+        print_value(record, format)
+    else:
+        print_text(sentence)
+
+
 def print_output(value: JsonValue) -> None:
     """What a run gave: text as it is, everything else as JSON."""
     print_text(value if isinstance(value, str) else as_json(value))

@@ -7,24 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flume.cli.arguments import read_text
-from flume.cli.interrupts import INTERRUPTED, interruptible
+from flume.cli.interrupts import INTERRUPTED, run_interruptible
 from flume.cli.local import Composition, local_orchestrator
 from flume.cli.logging import configure_logging
 from flume.cli.options import Format
 from flume.cli.printing import as_yaml, print_output, print_text, say
 from flume.cli.problem_lines import line_of
 from flume.cli.progress import Progress, make_progress
-from flume.cli.settings import read_secrets, read_settings
+from flume.cli.settings import Settings, read_secrets, read_settings
 from flume.cli.showing import show_run
 from flume.errors import DefinitionError
 from flume.ids import NodeId
 from flume.plan import Plan
 from flume.values import JsonValue
 from orchestrator.api.loading import load_values
-from orchestrator.api.presentation import Record, payload_refs, run_record, to_json
+from orchestrator.api.presentation import Record, run_record, to_json
 from orchestrator.runs import TestRun
 from orchestrator.service import Orchestrator
 from orchestrator.state import Run, RunStatus
+from orchestrator.stored_apart import payloads_of_run
 from orchestrator.values import RunValues
 
 _WHOLE = 2**62
@@ -51,16 +52,16 @@ def run_file(wanted: Wanted) -> int:
         wanted.pins or {},
         None if wanted.until is None else NodeId(wanted.until),
     )
+    settings = read_settings()
     try:
-        return asyncio.run(_run(test, wanted))
+        return run_interruptible(lambda stopping: _run(settings, test, wanted, stopping), patience_s=settings.grace + 1)
     except DefinitionError as error:
         for problem in error.problems:
             say(line_of(problem, wanted.file))
         return 1
 
 
-async def _run(test: TestRun, wanted: Wanted) -> int:
-    settings = read_settings()
+async def _run(settings: Settings, test: TestRun, wanted: Wanted, interrupted: asyncio.Event) -> int:
     configure_logging(settings, least=logging.WARNING)
     composition = Composition(settings, read_secrets(settings), None, wanted.node_paths, fires_schedules=False)
     async with local_orchestrator(composition) as orchestrator:
@@ -70,24 +71,23 @@ async def _run(test: TestRun, wanted: Wanted) -> int:
         if started.run is None:
             raise AssertionError("a run without a start key can't be a repetition")
         plan = await orchestrator.plans.of_run(started.run.origin)
-        run, rev = await _follow(orchestrator, plan, started.run)
+        run, rev = await _follow(orchestrator, plan, started.run, interrupted)
         await _print_result(orchestrator, plan, run, rev, wanted.format)
     if run.status is not RunStatus.COMPLETED:
         _tell_failure(run, wanted)
     return _exit_code(run)
 
 
-async def _follow(orchestrator: Orchestrator, plan: Plan, run: Run) -> tuple[Run, int]:
+async def _follow(orchestrator: Orchestrator, plan: Plan, run: Run, interrupted: asyncio.Event) -> tuple[Run, int]:
     """Show what happens until the run has ended; the run then, and its revision."""
     progress = make_progress()
-    with interruptible() as interrupted:
-        cancelling = asyncio.create_task(_cancel_when(interrupted, orchestrator, run, progress), name="cancel")
-        try:
-            return await show_run(orchestrator, plan, run, progress)
-        finally:
-            cancelling.cancel()
-            await asyncio.gather(cancelling, return_exceptions=True)
-            progress.close()
+    cancelling = asyncio.create_task(_cancel_when(interrupted, orchestrator, run, progress), name="cancel")
+    try:
+        return await show_run(orchestrator, plan, run, progress)
+    finally:
+        cancelling.cancel()
+        await asyncio.gather(cancelling, return_exceptions=True)
+        progress.close()
 
 
 async def _cancel_when(interrupted: asyncio.Event, orchestrator: Orchestrator, run: Run, progress: Progress) -> None:
@@ -104,7 +104,7 @@ async def _print_result(orchestrator: Orchestrator, plan: Plan, run: Run, rev: i
 
 
 async def _whole(orchestrator: Orchestrator, plan: Plan, run: Run, rev: int) -> Record:
-    return run_record(run, rev, plan, await load_values(orchestrator.store, payload_refs(run), _WHOLE))
+    return run_record(run, rev, plan, await load_values(orchestrator.store, payloads_of_run(run), _WHOLE))
 
 
 def _as_text(record: Record, format: Format) -> str:

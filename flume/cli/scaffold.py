@@ -103,8 +103,13 @@ class {class_name}(Node):
 
 _IGNORED = "flume-data/\n__pycache__/\n"
 
-# Lets a test import the node files next to it, whatever runner starts it.
-_CONFTEST = "import sys\nfrom pathlib import Path\n\nsys.path.insert(0, str(Path(__file__).parent))\n"
+_PYTEST = """\
+[pytest]
+# Tests import the node files of this folder.
+pythonpath = .
+# They start event loops themselves. Where this plugin is installed it would warn that its own have no settings.
+addopts = -p no:asyncio
+"""
 
 
 def make_project(folder: Path) -> None:
@@ -113,7 +118,7 @@ def make_project(folder: Path) -> None:
         "pipeline.yaml": _PIPELINE,
         "nodes/shout.py": _SHOUT,
         "tests/test_pipeline.py": _TEST,
-        "conftest.py": _CONFTEST,
+        "pytest.ini": _PYTEST,
         ".gitignore": _IGNORED,
     }
     _write(folder, files)

@@ -3,24 +3,27 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
-from typing import Any
+
+from starlette.types import ASGIApp
 
 import flume
-from flume.cli.interrupts import interruptible
-from flume.cli.local import Composition, local_orchestrator
+from flume.cli.interrupts import run_interruptible
+from flume.cli.local import Composition, put_together
 from flume.cli.logging import configure_logging
 from flume.cli.printing import say
 from flume.cli.settings import Settings, read_secrets, read_settings, split_list
 from flume.errors import SettingError, UnavailableError
 from orchestrator.api.access import access_for, bracketed
 from orchestrator.api.app import create_app
-from orchestrator.api.server import serve
+from orchestrator.api.server import listen, serve
 from orchestrator.api.tokens import parse_tokens
+from orchestrator.engine import DRAIN_S
+from orchestrator.grace import Grace
 from orchestrator.metrics import Metrics
 from orchestrator.observer import Observer, Observers
 from orchestrator.service import Orchestrator
@@ -39,37 +42,100 @@ class Serving:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A server that is put together and does nothing yet: the moment to load further node types into its registry."""
+
+    orchestrator: Orchestrator
+    settings: Settings
+    host: str
+    app: ASGIApp
+
+    @asynccontextmanager
+    async def serving(self, port: int) -> AsyncIterator[Serving]:
+        """Take the port, then runs, then calls, for the length of the block; leaving it lets all finish for a while.
+
+        In this order, because a start that fails must not have moved a run. Raises `SettingError` for a port that can't be
+        listened on.
+        """
+        listener = await self._take_port(port)
+        grace = Grace(self.settings.grace)
+        with closing(listener):
+            async with self.orchestrator.working(grace), self._taking_calls(listener, grace):
+                url = self.settings.public_url or address_of(self.host, listener.getsockname()[1])
+                yield Serving(self.orchestrator, url)
+
+    async def _take_port(self, port: int) -> socket.socket:
+        try:
+            return listen(self.host, port)
+        except SettingError as error:
+            who = await asyncio.to_thread(_who_listens, self.host, port)
+            raise SettingError(error.variable, error.expected + who) from error
+
+    @asynccontextmanager
+    async def _taking_calls(self, listener: socket.socket, grace: Grace) -> AsyncIterator[None]:
+        stop, listening = asyncio.Event(), asyncio.Event()
+        server = asyncio.create_task(
+            serve(
+                self.app,
+                host=self.host,
+                port=0,
+                listener=listener,
+                stop=stop,
+                on_listening=lambda host, port: listening.set(),
+                grace_s=self.settings.grace,
+            ),
+            name="server",
+        )
+        try:
+            await _until(listening, server)
+            _settle_memory()
+            yield
+        finally:
+            grace.begin()
+            stop.set()
+            if not server.done():
+                await server
+
+
 def run_orchestrator(host: str, port: int) -> int:
     """Serve until a signal comes; the exit code. Raises `SettingError` for what can't be served like that."""
     settings = read_settings()
     configure_logging(settings)
-    asyncio.run(_run(settings, host, port))
+    run_interruptible(lambda stopping: _run(settings, host, port, stopping), patience_s=patience_of(settings))
     return 0
 
 
-async def _run(settings: Settings, host: str, port: int) -> None:
-    with interruptible() as stopping:
-        async with serving(settings, host, port) as server:
-            say(f"flume {flume.__version__} at {server.url} (API at {server.url}/docs), data in {settings.data}")
-            for failure in server.orchestrator.registry.failures:
-                say(f"{failure.source}: {failure.reason}")
-            await stopping.wait()
-            logger.info("stopping", extra={"runs": server.orchestrator.engine.active_count})
+def patience_of(settings: Settings) -> float:
+    """Seconds after which a server that was asked to stop has to be gone: all that it takes by itself, and a little."""
+    return settings.grace + DRAIN_S + 5
+
+
+async def _run(settings: Settings, host: str, port: int, stopping: asyncio.Event) -> None:
+    async with serving(settings, host, port) as server:
+        say(f"flume {flume.__version__} at {server.url} (API at {server.url}/docs), data in {settings.data}")
+        for failure in server.orchestrator.registry.failures:
+            say(f"{failure.source}: {failure.reason}")
+        await stopping.wait()
+        logger.info("stopping", extra={"runs": server.orchestrator.engine.active_count})
 
 
 @asynccontextmanager
 async def serving(
-    settings: Settings,
-    host: str,
-    port: int,
-    *,
-    node_paths: Sequence[Path] = (),
-    secrets: Mapping[str, str] | None = None,
+    settings: Settings, host: str, port: int, *, secrets: Mapping[str, str] | None = None
 ) -> AsyncIterator[Serving]:
-    """An orchestrator and its API for the length of the block; leaving it lets calls and nodes finish for a while.
+    """`prepared` and `Prepared.serving` in one, for a server whose node types are all known from its settings."""
+    async with prepared(settings, host, secrets=secrets) as ready, ready.serving(port) as server:
+        yield server
 
-    Raises `SettingError` for an address that can't be listened on or needs tokens, `StoreError` for a data folder that
-    can't be used.
+
+@asynccontextmanager
+async def prepared(
+    settings: Settings, host: str, *, secrets: Mapping[str, str] | None = None
+) -> AsyncIterator[Prepared]:
+    """An orchestrator and its API, put together on the data folder of ``settings``.
+
+    Raises `SettingError` for a host that needs tokens, `StoreError` for a data folder that can't be used.
     """
     secrets = read_secrets(settings) if secrets is None else secrets
     access = access_for(
@@ -82,30 +148,10 @@ async def serving(
     metrics = Metrics()
     async with (
         _observers(settings, metrics) as observer,
-        local_orchestrator(
-            Composition(settings, secrets, settings.data, node_paths, observer=observer)
-        ) as orchestrator,
+        put_together(Composition(settings, secrets, settings.data, observer=observer)) as orchestrator,
     ):
         app = create_app(orchestrator, access, version=flume.__version__, metrics=metrics, secrets=secrets)
-        stop = asyncio.Event()
-        listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-        def on_listening(host: str, port: int) -> None:
-            if not listening.done():
-                listening.set_result(port)
-
-        server = asyncio.create_task(
-            serve(app, host=host, port=port, stop=stop, on_listening=on_listening, grace_s=settings.grace),
-            name="server",
-        )
-        try:
-            await _until_listening(server, listening, host, port)
-            _settle_memory()
-            yield Serving(orchestrator, settings.public_url or address_of(host, listening.result()))
-        finally:
-            stop.set()
-            if not server.done():
-                await server
+        yield Prepared(orchestrator, settings, host, app)
 
 
 @asynccontextmanager
@@ -135,19 +181,14 @@ def _settle_memory() -> None:
     gc.set_threshold(20_000, 20, 100)
 
 
-async def _until_listening(
-    server: "asyncio.Task[None]", listening: "asyncio.Future[int]", host: str, port: int
-) -> None:
-    waiting: list[asyncio.Future[Any]] = [server, listening]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    if listening.done():
+async def _until(listening: asyncio.Event, server: "asyncio.Task[None]") -> None:
+    """Wait until the server takes calls. Raises what ended it before."""
+    waiting = asyncio.create_task(listening.wait(), name="listening")
+    await asyncio.wait([waiting, server], return_when=asyncio.FIRST_COMPLETED)
+    if listening.is_set():
         return
-    try:
-        await server
-    except SettingError as error:
-        raise SettingError(
-            error.variable, error.expected + await asyncio.to_thread(_who_listens, host, port)
-        ) from error
+    waiting.cancel()
+    await server
     raise UnavailableError("the server stopped before it took calls")
 
 

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         30,
         ge=0,
         validation_alias="RETENTION_DAYS",
-        description="Ended runs are deleted after so many days; 0 keeps them for ever.",
+        description="Ended runs and entries of the audit log are deleted after so many days; 0 keeps them for ever.",
     )
     log_level: str = Field(
         "info",
@@ -100,6 +100,32 @@ class Settings(BaseSettings):
         validation_alias="FLUME_HTTP_DENY",
         description="Networks (CIDR, separated by commas) that http-request may not reach, besides link-local ones.",
     )
+    llm_url: str = Field(
+        "",
+        validation_alias="VLLM_URL",
+        description="The model server that AI nodes ask: any that speaks the OpenAI API, such as http://vllm:8000/v1.",
+    )
+    llm_api_key: str = Field(
+        "", validation_alias="VLLM_API_KEY", repr=False, description="The key that the model server wants, if any."
+    )
+    node_mongodb_url: str = Field(
+        "",
+        validation_alias=AliasChoices("FLUME_NODE_MONGODB_URL", "MONGODB_URL"),
+        repr=False,
+        description="The MongoDB that database nodes speak to unless they name another.",
+    )
+    node_redis_url: str = Field(
+        "",
+        validation_alias=AliasChoices("FLUME_NODE_REDIS_URL", "REDIS_URL"),
+        repr=False,
+        description="The Redis that database nodes speak to unless they name another.",
+    )
+    platform_database: str = Field(
+        "flume",
+        min_length=1,
+        validation_alias="DB_NAME",
+        description="The database whose collections of Flume's own are refused to nodes.",
+    )
     function_timeout_max: float = Field(
         600,
         gt=0,
@@ -151,7 +177,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"expected networks such as 10.0.0.0/8, and '{text}' is none") from error
         return value
 
-    @field_validator("public_url", "engine_url", "otlp_endpoint")
+    @field_validator("public_url", "engine_url", "otlp_endpoint", "llm_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
         if value and not re.match(r"https?://[^/\s]+", value):

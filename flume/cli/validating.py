@@ -1,7 +1,11 @@
-"""``flume validate``: all problems of all files."""
+"""``flume validate``: all problems of all files.
+
+Only where a pipeline runs is it known which secrets there are: one that is not set here is noted, and no problem.
+"""
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flume.cli.documents import find_documents
@@ -9,20 +13,31 @@ from flume.cli.node_types import known_types
 from flume.cli.options import Format
 from flume.cli.printing import print_text, print_value, say
 from flume.cli.problem_lines import line_of
+from flume.cli.settings import read_secrets, read_settings
 from flume.errors import RequestError
+from flume.planning import Circumstances
 from flume.problems import Problem
+from flume.references import MISSING_SECRET
 from flume.validation import validate
 
 
 def validate_files(paths: Sequence[Path], *, node_paths: Sequence[Path], format: Format) -> bool:
     """Print the problems of each file, and of each pipeline in each folder; whether there were none.
 
-    Raises `RequestError` for a file that can't be read.
+    Raises `RequestError` for a file that can't be read, `SettingError` for secrets that are set and can't be used.
     """
     registry = known_types(node_paths)
     files = find_documents(paths)
-    found = [(file, validate(content_of(file), registry, name=str(file)).problems) for file in files]
-    return tell_problems(found, format)
+    here = Circumstances(secrets=frozenset(read_secrets(read_settings())))
+    checked = [(file, validate(content_of(file), registry, name=str(file), circumstances=here)) for file in files]
+    is_valid = tell_problems(
+        [(file, [each for each in found.problems if each.code != MISSING_SECRET]) for file, found in checked], format
+    )
+    for file, found in checked:
+        for problem in found.problems:
+            if problem.code == MISSING_SECRET:
+                say(_note_of(problem, str(file)))
+    return is_valid
 
 
 def tell_problems(found: Sequence[tuple[Path, Sequence[Problem]]], format: Format) -> bool:
@@ -44,6 +59,11 @@ def _print_problems(file: Path, problems: Sequence[Problem]) -> None:
         say(f"{file}: valid")
     for problem in problems:
         print_text(line_of(problem, str(file)))
+
+
+def _note_of(problem: Problem, file: str) -> str:
+    hint = "it has to be set where the pipeline runs; flume validate --server URL asks there"
+    return line_of(replace(problem, code="note:", message=f"{problem.message} here", hint=hint), file)
 
 
 def content_of(file: Path) -> bytes:

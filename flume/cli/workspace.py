@@ -12,8 +12,9 @@ from pathlib import Path
 from flume.cli.documents import SUFFIXES, files_below, is_pipeline_text
 from flume.cli.problem_lines import line_of
 from flume.errors import ConflictError, DefinitionError
-from flume.nodes.discovery import load_path, unload_path
+from flume.nodes.discovery import Loaded, load_files
 from flume.source import Source, read_source, read_sources
+from orchestrator.auditing import Actor
 from orchestrator.service import Orchestrator
 from orchestrator.store import PipelineRecord
 
@@ -42,10 +43,13 @@ class Workspace:
     _broken: set[Path] = field(default_factory=set)
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
 
-    async def load(self) -> None:
-        """Load all node files, then save all pipelines."""
+    def load_nodes(self) -> None:
+        """Load all node files. This comes first, and before runs are taken up, whose nodes may be of these types."""
         self._stamps = self._present_stamps()
-        self._load_nodes(self._node_files())
+        self._tell(load_files(self.orchestrator.registry, self._node_files(), covers=lambda _: False))
+
+    async def load_pipelines(self) -> None:
+        """Save all pipelines."""
         for file in self._files(SUFFIXES):
             await self._save(file)
 
@@ -60,7 +64,7 @@ class Workspace:
             await self._save(file) if file.exists() else self._forget(file)
 
     def changes(self) -> list[Path]:
-        """The files that were written, made or deleted since the last call, or since `load`."""
+        """The files that were written, made or deleted since the last call, or since `load_nodes`."""
         before, self._stamps = self._stamps, self._present_stamps()
         return sorted(path for path in {*before, *self._stamps} if before.get(path) != self._stamps.get(path))
 
@@ -70,25 +74,23 @@ class Workspace:
 
     def _reload_nodes(self, folders: set[Path]) -> bool:
         """Load the node files of folders anew, since they may import one another; whether there are or were any."""
-        registry = self.orchestrator.registry
-        gone = [name for folder in sorted(folders) for name in unload_path(registry, folder)]
         files = [file for file in self._node_files() if file.parent in folders]
-        loaded = self._load_nodes(files)
+        loaded = load_files(self.orchestrator.registry, files, covers=lambda file: file.parent in folders)
         self.orchestrator.plans.forget()
-        for name in sorted({*gone} - {*loaded}):
-            self.report(f"node type {name} is gone")
-        return bool(gone or loaded or files)
+        self._tell(loaded)
+        return bool(files or loaded.gone)
 
-    def _load_nodes(self, files: Iterable[Path]) -> list[str]:
-        names: list[str] = []
-        for file in files:
-            loaded = load_path(self.orchestrator.registry, file)
-            names.extend(loaded.names)
-            for name in loaded.names:
-                self.report(f"{shown(file)}: node type {name}")
-            for failure in loaded.failures:
-                self.report(f"{failure.source}: {failure.reason}")
-        return names
+    def _tell(self, loaded: Loaded) -> None:
+        registry = self.orchestrator.registry
+        for name in loaded.names:
+            self.report(f"{shown(Path(registry.source_of(name)))}: node type {name}")
+        for failure in loaded.failures:
+            self.report(f"{shown(Path(failure.source))}: {failure.reason}")
+            kept = [name for name in registry.loaded_names() if registry.source_of(name) == failure.source]
+            if kept:
+                self.report(f"{shown(Path(failure.source))}: as it was before, it stays in use: {', '.join(kept)}")
+        for name in loaded.gone:
+            self.report(f"node type {name} is gone")
 
     def _node_files(self) -> list[Path]:
         named = [path.resolve() for path in self.paths if path.is_file() and path.suffix == NODE_SUFFIX]
@@ -139,6 +141,10 @@ class Workspace:
             self.report(f"{shown(file)}: {error}" + (f"; {error.hint}" if error.hint else ""))
             return
         record = saved.record
+        if record != saved.before:
+            action = "pipeline.create" if saved.before is None else "pipeline.save"
+            actor = Actor(_ACTOR, shown(file))
+            await self.orchestrator.audit.record_pipeline(actor, action, record, before=saved.before)
         for (other, _), known in self.pipelines.items():
             if known.id == record.id and other != file and other.exists():
                 self.report(

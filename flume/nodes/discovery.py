@@ -5,7 +5,7 @@ anything. Within a folder, files may import each other relatively (``from .commo
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -30,10 +30,11 @@ _PREFIX = "flume_user_nodes_"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What came of a path: the names of the types it provides now, and what failed."""
+    """What came of loading: the names of the types that were loaded, of those that are gone by it, and what failed."""
 
     names: tuple[str, ...]
     failures: tuple[LoadFailure, ...]
+    gone: tuple[str, ...] = ()
 
 
 class _UncachedLoader(SourceFileLoader):
@@ -46,31 +47,38 @@ class _UncachedLoader(SourceFileLoader):
 def load_path(registry: Registry, path: Path) -> Loaded:
     """Load a file, or the files and packages of a folder, whose ``registry.register`` calls then count for ``registry``.
 
-    A file that fails adds nothing and is reported with file, line and exception; the others are loaded. In a folder,
-    names that begin with ``_`` or ``test_`` are left out. Never raises for what the files do.
+    In a folder, names that begin with ``_`` or ``test_`` are left out. See `load_files`.
     """
     resolved = path.resolve()
     if not resolved.exists():
+        registry.forget_failures(str(path))
         return Loaded((), (_report(registry, path, "no such file or folder"),))
-    _forget_modules(resolved)
-    results = [result for file in _files_of(resolved) for result in _load_file(registry, file)]
-    names = dict.fromkeys(result for result in results if isinstance(result, str))
-    return Loaded(tuple(names), tuple(result for result in results if isinstance(result, LoadFailure)))
+    return load_files(registry, _files_of(resolved), covers=lambda file: file == resolved or resolved in file.parents)
 
 
-def unload_path(registry: Registry, path: Path) -> tuple[str, ...]:
-    """Forget all types and failures of a file or folder, and the modules behind them; the names of the types are returned."""
-    resolved = path.resolve()
-    sources = [source for source in registry.sources() if source == str(path) or _is_within(source, resolved)]
-    names = tuple(name for source in sources for name in registry.remove(source))
-    _forget_modules(resolved)
-    return names
+def load_files(registry: Registry, files: Sequence[Path], *, covers: Callable[[Path], bool]) -> Loaded:
+    """Load files in place of all that was loaded from files that ``covers`` claims, helper modules included.
 
-
-def reload_path(registry: Registry, path: Path) -> Loaded:
-    """Load a file or folder anew after an edit. Nodes that are running keep the class with which they started."""
-    unload_path(registry, path)
-    return load_path(registry, path)
+    A file that fails is reported with file, line and exception, and what it provided before stays; the others are loaded.
+    What was loaded from a file that is none of these, or is gone, goes. Nodes that are running keep the class with which
+    they started. Never raises for what the files do.
+    """
+    former = [source for source in registry.sources() if covers(Path(source))]
+    before = {name for name in registry.loaded_names() if registry.source_of(name) in former}
+    for source in former:
+        registry.forget_failures(source)
+    _forget_modules(covers)
+    classes: dict[str, list[type[Node]]] = {}
+    failures = [failure for file in files if (failure := _load_file(registry, file, classes)) is not None]
+    for source in former:
+        # A file may be reached only by way of one that failed.
+        if not failures or not Path(source).exists():
+            classes.setdefault(source, [])
+    failures += registry.replace(classes)
+    after = {name: registry.source_of(name) for name in registry.loaded_names()}
+    failed = {failure.source for failure in failures}
+    names = tuple(name for name, source in after.items() if source in classes and source not in failed)
+    return Loaded(names, tuple(failures), tuple(sorted(before - after.keys())))
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -83,20 +91,17 @@ def _files_of(path: Path) -> list[Path]:
     return sorted([*files, *packages])
 
 
-def _load_file(registry: Registry, file: Path) -> Iterator[str | LoadFailure]:
-    """The names of the types that the file adds, or why it adds none."""
+def _load_file(registry: Registry, file: Path, found: "dict[str, list[type[Node]]]") -> LoadFailure | None:
+    """Run a file, and add the classes that it registers to those that were found, by source; why that can't be done."""
     if reason := _refusal(file):
-        yield _report(registry, file, reason)
-        return
+        return _report(registry, file, reason)
     classes, error = _run_file(file)
-    if error is not None:
-        yield _report(registry, file, _describe_error(error, file))
     for node_class in classes:
-        source = _file_of(node_class) or file
-        try:
-            yield registry.add_class(node_class, source=str(source)).name
-        except FlumeError as refused:
-            yield _report(registry, source, str(refused))
+        found.setdefault(str(_file_of(node_class) or file), []).append(node_class)
+    if error is not None:
+        return _report(registry, file, _describe_error(error, file))
+    found.setdefault(str(file), [])
+    return None
 
 
 def _report(registry: Registry, file: Path, reason: str) -> LoadFailure:
@@ -177,13 +182,9 @@ def _describe_error(error: BaseException, file: Path) -> str:
     return f"{elsewhere}line {line}: {type(error).__name__}: {text}" if line else f"{type(error).__name__}: {text}"
 
 
-def _is_within(source: str, path: Path) -> bool:
-    return Path(source) == path or path in Path(source).parents
-
-
-def _forget_modules(path: Path) -> None:
-    """Drop the user modules whose file is ``path`` or below it, helper modules of theirs included."""
+def _forget_modules(covers: Callable[[Path], bool]) -> None:
+    """Drop the user modules of the files that are covered, helper modules included."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name.startswith(_PREFIX) and file and _is_within(file, path):
+        if name.startswith(_PREFIX) and file and covers(Path(file)):
             del sys.modules[name]

@@ -5,8 +5,9 @@ outlive an attempt (a connection pool, a loaded model) is made by `Node.setup` a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -38,10 +39,21 @@ class NodeOutput(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What the operator of a process decides for all its nodes. Networks are CIDR texts such as ``10.0.0.0/8``."""
+    """What the operator of a process decides for all its nodes; an empty URL means that there is none.
+
+    Networks are CIDR texts such as ``10.0.0.0/8``. ``llm_url`` ends before ``/chat/completions``. Collections of Flume's own in
+    the database ``platform_database`` are refused to nodes. ``cache`` is a folder for what can be made again, such as the
+    environments of scripts; None: a temporary one.
+    """
 
     http_allow: tuple[str, ...] = ()
     http_deny: tuple[str, ...] = ()
+    llm_url: str = ""
+    llm_api_key: str = field(default="", repr=False)
+    mongodb_url: str = field(default="", repr=False)
+    redis_url: str = field(default="", repr=False)
+    platform_database: str = "flume"
+    cache: Path | None = None
 
 
 class Node:
@@ -96,7 +108,7 @@ class Node:
     def execute(self, input: Any) -> Any:
         """Do the work and return the output, or a `Result`, `Sleep` or `Iterate`. Write it as ``def`` or as ``async def``.
 
-        Raise `flume.errors.NodeError` to say how it failed. A plain ``def`` that is not pure runs in a thread, which nothing can
-        stop: look at ``self.context.cancelled`` in long work.
+        Raise `flume.errors.NodeError` to say how it failed. A plain ``def`` runs in a thread, which nothing can stop: look at
+        ``self.context.cancelled`` in long work. An ``async def`` must not block.
         """
         raise NotImplementedError

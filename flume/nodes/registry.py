@@ -4,10 +4,11 @@ Installed types are found by their entry points and imported only when they are 
 one module. A type that can't be loaded is recorded in `Registry.failures` and is missing; it breaks nothing else.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
 from flume.errors import ConflictError, FlumeError, NotFoundError
@@ -22,6 +23,9 @@ GROUP = "flume.nodes"
 """The entry-point group of node types. An entry point's name is the type's name."""
 
 NodeClass = TypeVar("NodeClass", bound="type[Node]")
+
+_changing = RLock()
+"""Held by whoever changes a registry or imports for one. One for all, since what is imported registers in the global one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def installed_node_types() -> "tuple[EntryPoint, ...]":
 
 
 class Registry:
-    """Node types by name. Not safe for use from several threads at once."""
+    """Node types by name. Safe for use from several threads: documents are checked beside the event loop."""
 
     def __init__(self, installed: "Callable[[], Iterable[EntryPoint]]" = tuple) -> None:
         self._find_installed = installed
@@ -83,23 +87,47 @@ class Registry:
 
     def add(self, node_type: NodeType, *, source: str) -> None:
         """Add a type that is described already, such as one that lives in an image. Raises `ConflictError` for a taken name."""
-        taken = self._sources.get(node_type.name) or self._entry_point_source(node_type)
-        if taken:
-            raise ConflictError(
-                f"node type '{node_type.name}' of {source} is already provided by {taken}",
-                code="duplicate-node-type",
-                hint="rename one of them",
-            )
-        self._types[node_type.name] = node_type
-        self._sources[node_type.name] = source
+        with _changing:
+            taken = self._sources.get(node_type.name) or self._entry_point_source(node_type)
+            if taken:
+                raise ConflictError(
+                    f"node type '{node_type.name}' of {source} is already provided by {taken}",
+                    code="duplicate-node-type",
+                    hint="rename one of them",
+                )
+            self._types[node_type.name] = node_type
+            self._sources[node_type.name] = source
+
+    def replace(self, classes: "Mapping[str, Sequence[type[Node]]]") -> tuple[LoadFailure, ...]:
+        """Let each source, a key, provide its classes in place of all it provided before; what could not be done.
+
+        A source of which a class is refused, because it breaks the SDK's rules or its name is taken, keeps what it had.
+        """
+        described: dict[str, list[NodeType]] = {}
+        failures: list[LoadFailure] = []
+        with _changing:
+            for source, provided in classes.items():
+                try:
+                    described[source] = self._describe_new(provided, classes)
+                except FlumeError as refused:
+                    failures.append(LoadFailure("", source, str(refused)))
+            failures += self._exchange(described)
+        for failure in failures:
+            self.report(failure)
+        return tuple(failures)
 
     def remove(self, source: str) -> tuple[str, ...]:
         """Forget the types and failures that came from ``source``, and return the names of the types."""
-        names = tuple(name for name, origin in self._sources.items() if origin == source)
-        for name in names:
-            del self._types[name], self._sources[name]
+        with _changing:
+            names = self._names_of(source)
+            for name in names:
+                del self._types[name], self._sources[name]
+            self.forget_failures(source)
+            return names
+
+    def forget_failures(self, source: str) -> None:
+        """Forget that ``source`` could not be loaded: it is tried again."""
         self._failures = [failure for failure in self._failures if failure.source != source]
-        return names
 
     def get(self, name: str) -> NodeType:
         """The type called ``name``, imported now if need be. Raises `NotFoundError` whose hint names what is near, or why not."""
@@ -113,12 +141,17 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted, those of types not yet imported (and perhaps failing to) included."""
-        return tuple(sorted({*self._types, *self._entry_points()}))
+        with _changing:
+            return tuple(sorted({*self._types, *self._entry_points()}))
 
     def types(self) -> tuple[NodeType, ...]:
         """All types, sorted by name; imports every installed one. Those that fail are left out and in `failures`."""
         found = (self._types.get(name) or self._load(name) for name in self.names())
         return tuple(node_type for node_type in found if node_type is not None)
+
+    def loaded_names(self) -> tuple[str, ...]:
+        """The names of the types that were imported so far, in that order."""
+        return tuple(self._types)
 
     def source_of(self, name: str) -> str:
         """Where the type ``name`` came from: a module and class, a file, or an image. Empty before it was loaded."""
@@ -139,19 +172,60 @@ class Registry:
         That is how a user's file, whose decorators only know the one global registry, is loaded all or nothing, into any
         registry.
         """
-        outer, collected = self._collected, list["type[Node]"]()
-        self._collected = collected
+        with _changing:
+            outer, collected = self._collected, list["type[Node]"]()
+            self._collected = collected
+            try:
+                yield collected
+            finally:
+                self._collected = outer
+
+    def _exchange(self, provided: Mapping[str, Sequence[NodeType]]) -> Iterator[LoadFailure]:
+        # All go before any comes, so that a type may move from one source to another.
+        before = {source: [self._types[name] for name in self._names_of(source)] for source in provided}
+        for source in provided:
+            self.remove(source)
+        for source, types in provided.items():
+            try:
+                self._add_all(types, source)
+            except FlumeError as refused:
+                self._add_all([each for each in before[source] if each.name not in self._types], source)
+                yield LoadFailure("", source, str(refused))
+
+    def _names_of(self, source: str) -> tuple[str, ...]:
+        return tuple(name for name, origin in self._sources.items() if origin == source)
+
+    def _describe_new(self, classes: "Sequence[type[Node]]", replaced: Collection[str]) -> list[NodeType]:
+        """The types of the classes, without those that are registered already and stay so."""
+        from flume.nodes.describe import describe
+
+        kept = {
+            id(each.implementation)
+            for name, each in self._types.items()
+            if each.implementation is not None and self._sources[name] not in replaced
+        }
+        return [describe(each) for each in dict.fromkeys(classes) if id(each) not in kept]
+
+    def _add_all(self, types: Sequence[NodeType], source: str) -> None:
+        """Add all types or, when one is refused, none."""
+        added: list[str] = []
         try:
-            yield collected
-        finally:
-            self._collected = outer
+            for node_type in types:
+                self.add(node_type, source=source)
+                added.append(node_type.name)
+        except FlumeError:
+            for name in added:
+                del self._types[name], self._sources[name]
+            raise
 
     def _entry_points(self) -> "dict[str, EntryPoint]":
-        if self._installed is None:
-            self._installed = {}
-            for point in self._find_installed():
-                self._add_entry_point(self._installed, point)
-        return self._installed
+        with _changing:
+            if self._installed is None:
+                known: dict[str, EntryPoint] = {}
+                for point in self._find_installed():
+                    self._add_entry_point(known, point)
+                self._installed = known
+            return self._installed
 
     def _add_entry_point(self, known: "dict[str, EntryPoint]", point: "EntryPoint") -> None:
         first = known.setdefault(point.name, point)
@@ -166,6 +240,11 @@ class Registry:
         return _source(point)
 
     def _load(self, name: str) -> NodeType | None:
+        with _changing:
+            # Another thread may have loaded it, or put it back, while this one waited.
+            return self._types.get(name) or self._import(name)
+
+    def _import(self, name: str) -> NodeType | None:
         point = self._entry_points().get(name)
         if point is None or any(failure.source == _source(point) for failure in self._failures):
             return None

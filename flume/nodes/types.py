@@ -37,6 +37,8 @@ class Rendering(StrEnum):
     """An expression that the engine evaluates later and again: a loop's ``while``. The node sees the text."""
     VERBATIM = "verbatim"
     """Never rendered."""
+    CONSTANT = "constant"
+    """Never rendered, and a template in it is refused: the plan is made by it, such as a loop's ``max``."""
 
 
 class Role(StrEnum):
@@ -66,7 +68,7 @@ class NodeType:
     ``config_schema`` None means that ``config`` and ``inputs`` of the document are merged (``inputs`` wins) and checked by
     ``input_schema``. ``ports`` are those besides `ERROR`; None means that they follow from a node's config by
     ``ports_of_config``.
-    ``renderings`` is by top-level key; what it does not name is `Rendering.VALUE`.
+    ``renderings`` is by top-level key (``config.code``: of that part alone); what it does not name is `Rendering.VALUE`.
     """
 
     name: str
@@ -98,6 +100,6 @@ class NodeType:
             return self.ports
         return self.ports_of_config(config) if self.ports_of_config else (OUT,)
 
-    def rendering_of(self, key: str) -> Rendering:
-        """How the top-level field ``key`` is rendered."""
-        return self.renderings.get(key, Rendering.VALUE)
+    def rendering_of(self, key: str, part: str = "config") -> Rendering:
+        """How the top-level field ``key`` of ``part`` (``config`` or ``inputs``) is rendered."""
+        return self.renderings.get(f"{part}.{key}") or self.renderings.get(key, Rendering.VALUE)

@@ -6,13 +6,11 @@ Messages name the method, the host and the status, nothing more: URLs, header fi
 import asyncio
 import base64
 import json
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -21,15 +19,12 @@ import httpx
 from flume.errors import NodeError
 from flume.nodes import NodeContext, Result
 from flume.nodes.invocation import as_json
+from functions.http_failures import is_transient, reason_of, retry_after
 from functions.nodes.http import Bearer, HttpRequest
 from functions.nodes.http_body import BodyTooLargeError, UnreadableBodyError, read_body, too_large, value_of
 
 DEFAULT_TIMEOUT = timedelta(seconds=30)
 MAX_REDIRECTS = 10
-MAX_RETRY_AFTER = timedelta(hours=1)
-
-TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
-"""Besides 5xx, the statuses after which another attempt may succeed."""
 
 _HOST = re.compile(rb"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 _META_HEADER_BYTES = 8 * 1024
@@ -216,28 +211,14 @@ def _shown_headers(headers: httpx.Headers) -> Mapping[str, str]:
 
 def _status_failure(response: httpx.Response, config: HttpRequest.Config, where: str, now: datetime) -> NodeError:
     status = response.status_code
-    is_transient = status in TRANSIENT_STATUSES or status >= 500
     phrase = HTTPStatus(status).phrase if status in {known.value for known in HTTPStatus} else ""
     expected = f"; expected {', '.join(config.expect)}" if status < 400 else ""
     return NodeError(
         f"{where} answered {status} {phrase}".rstrip() + expected,
         code="http-status",
-        retryable=is_transient,
-        retry_after=_retry_after(response.headers.get("retry-after", ""), now) if is_transient else None,
+        retryable=is_transient(status),
+        retry_after=retry_after(response.headers.get("retry-after", ""), now) if is_transient(status) else None,
     )
-
-
-def _retry_after(text: str, now: datetime) -> timedelta | None:
-    """What a ``Retry-After`` field asks for: seconds or a date, from 0 to `MAX_RETRY_AFTER`. None if it says nothing readable."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(moment - now, timedelta(0)), MAX_RETRY_AFTER)
 
 
 @contextmanager
@@ -249,21 +230,10 @@ def _failures_of(where: str, limit: timedelta) -> Iterator[None]:
         message = f"{where}: no complete answer within {limit.total_seconds():g} s"
         raise NodeError(message, code="timeout", retryable=True) from None
     except httpx.ConnectError as error:
-        message = f"{where}: can't connect: {_reason(error)}"
+        message = f"{where}: can't connect: {reason_of(error)}"
         raise NodeError(message, code="connection", retryable=True) from None
     except (httpx.NetworkError, httpx.RemoteProtocolError):
         message = f"{where}: the connection broke or the server did not speak HTTP"
         raise NodeError(message, code="connection", retryable=True) from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError):
         raise NodeError(f"{where}: the request can't be put into HTTP", code="bad-input", retryable=False) from None
-
-
-def _reason(error: httpx.ConnectError) -> str:
-    """The first cause that the system gave, such as "Connection refused"; certificates and names included."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno is not None:
-            # asyncio puts the address in the place of the system's text; the resolver's own numbers are negative.
-            return os.strerror(cause.errno) if cause.errno > 0 else cause.strerror or "unknown name"
-        cause = cause.__cause__ or cause.__context__
-    return str(error) or "no address answered"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from flume.errors import ExpressionError, NodeError
 from flume.expressions import Budget, is_true
@@ -32,7 +32,7 @@ class Condition(Node):
 
         expression: Any
 
-    def execute(self, input: NodeInput) -> Result:
+    async def execute(self, input: NodeInput) -> Result:
         """Choose the port."""
         try:
             holds = is_true(self.config.expression)
@@ -71,7 +71,7 @@ class Switch(Node):
         cases = config.get("cases")
         return (*(cases if isinstance(cases, Mapping) else ()), DEFAULT_PORT)
 
-    def execute(self, input: NodeInput) -> Result:
+    async def execute(self, input: NodeInput) -> Result:
         """Choose the port; as in JSON, 1 and 1.0 are equal, 1 and true or "1" are not."""
         budget = Budget()
         for port, wanted in self.config.cases.items():
@@ -95,7 +95,7 @@ class VariableSet(Node):
 
         model_config = ConfigDict(extra="allow")
 
-    def execute(self, input: Input) -> dict[str, Any]:
+    async def execute(self, input: Input) -> dict[str, Any]:
         """Give the names and values as they are."""
         return dict(input.model_extra or {})
 
@@ -108,7 +108,13 @@ class Loop(Node):
     icon = "repeat"
     role = Role.LOOP
     lanes = ("engine",)  # the engine runs the body, wherever the body's nodes run
-    renderings: ClassVar[Mapping[str, Rendering]] = {"body": Rendering.VERBATIM, "while": Rendering.DEFERRED}
+    renderings: ClassVar[Mapping[str, Rendering]] = {
+        "body": Rendering.VERBATIM,
+        "while": Rendering.DEFERRED,
+        "max": Rendering.CONSTANT,
+        "concurrency": Rendering.CONSTANT,
+        "onItemError": Rendering.CONSTANT,
+    }
 
     class Config(NodeConfig):
         """How the body is repeated; ``times``, or ``while`` with ``max``, take the place of ``inputs.items``."""
@@ -120,21 +126,16 @@ class Loop(Node):
         while_: str | bool | None = Field(default=None, alias="while")
         max: int | None = Field(default=None, ge=1, le=MAX_ITEMS)
 
-        @model_validator(mode="after")
-        def _is_bounded(self) -> "Loop.Config":
-            if self.while_ is not None and self.max is None:
-                raise ValueError("'while' needs 'max', the most items it may run")
-            if self.while_ is None and self.max is not None:
-                raise ValueError("'max' belongs to 'while'; use 'times' for a number of items")
-            return self
-
     class Input(NodeInput):
         """The items, each of which the body sees as ``item``."""
 
         items: list[Any] | None = Field(default=None, max_length=MAX_ITEMS)
 
     async def execute(self, input: Input) -> Iterate:
-        """Say what to iterate over. Exactly one of ``items``, ``times`` and ``while`` must be given."""
+        """Say what to iterate over. Exactly one of ``items``, ``times`` and ``while`` must be given.
+
+        Validation saw to that already, and that ``while`` has its ``max``; a template may have given null since.
+        """
         given = {
             "inputs.items": "items" in input.model_fields_set,
             "config.times": self.config.times is not None,

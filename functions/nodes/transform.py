@@ -39,7 +39,7 @@ class JsonTransform(Node):
 
         data: Any = None
 
-    def execute(self, input: Input) -> Any:
+    async def execute(self, input: Input) -> Any:
         """Search the data; a mapping arrives rendered and is the result."""
         if self.config.expression is None:
             return self.config.mapping
@@ -72,7 +72,7 @@ class Template(Node):
 
         model_config = ConfigDict(extra="allow")
 
-    def execute(self, input: Input) -> Any:
+    async def execute(self, input: Input) -> Any:
         """Read the text, which arrives rendered."""
         match self.config.format:
             case "json":

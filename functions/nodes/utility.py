@@ -58,7 +58,7 @@ class Log(Node):
         message: Any
         data: Any = None
 
-    def execute(self, input: Input) -> Any:
+    async def execute(self, input: Input) -> Any:
         """Write the line; ``data`` becomes a field of it."""
         message = as_json(input.message)
         text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)

@@ -8,6 +8,7 @@ from fastapi import Response
 from eventing.hook_responses import HookResponse, safe_response
 from flume.errors import RequestError
 from flume.ids import RunId
+from orchestrator.api.last_call import LastCall
 from orchestrator.api.loading import load_run
 from orchestrator.api.presentation import (
     failure_record,
@@ -44,8 +45,10 @@ class Seen:
         return self.run.response is not None or self.run.status.is_ended
 
 
-async def until_answered(orchestrator: Orchestrator, started: Started, wait_s: float) -> Seen | None:
-    """The run as soon as there is an answer in it; None when time is up.
+async def until_answered(
+    orchestrator: Orchestrator, started: Started, wait_s: float, last_call: LastCall
+) -> Seen | None:
+    """The run as soon as there is an answer in it; None when time is up or the server stops.
 
     Must be called right after the start, with nothing awaited in between: the next commit may be the one that counts.
     """
@@ -54,7 +57,7 @@ async def until_answered(orchestrator: Orchestrator, started: Started, wait_s: f
         if seen.is_answer:
             return seen
     try:
-        async with asyncio.timeout(wait_s):
+        async with last_call.waiting(wait_s):
             with orchestrator.engine.watch(started.run_id) as watch:
                 stored = None if started.run is not None else await orchestrator.store.load_run(started.run_id)
                 if stored is not None and (seen := Seen(stored.run, stored.rev)).is_answer:

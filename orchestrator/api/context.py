@@ -11,14 +11,10 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Query, Request
 
 from flume.errors import NotFoundError
-from flume.values import JsonObject
+from orchestrator.auditing import Actor
 from orchestrator.service import Orchestrator
-from orchestrator.store import AuditEntry
 
 NAMESPACE_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-
-ANONYMOUS = "anonymous"
-"""Who acts, in the audit log, where nobody has to say who they are."""
 
 
 class Role(IntEnum):
@@ -37,6 +33,11 @@ class Caller:
     role: Role
     namespaces: frozenset[str] | None
     origin: str
+
+    @property
+    def actor(self) -> Actor:
+        """The caller, for the audit log."""
+        return Actor(self.name, self.origin)
 
 
 async def current_orchestrator(request: Request) -> Orchestrator:
@@ -65,31 +66,6 @@ def allowed_namespace(caller: Caller, namespace: str) -> str:
     if allowed is not None and namespace not in allowed:
         raise NotFoundError("namespace", namespace, "or this token is bound to others")
     return namespace
-
-
-async def record_audit(
-    orchestrator: Orchestrator,
-    caller: Caller,
-    action: str,
-    target: str,
-    namespace: str,
-    before: JsonObject | None = None,
-    after: JsonObject | None = None,
-) -> None:
-    """Write into the audit log who did what; ``action`` is such as ``pipeline.save``, ``target`` such as ``pipelines/hello``."""
-    await orchestrator.store.append_audit(
-        AuditEntry(
-            id=orchestrator.ids(),
-            at=orchestrator.clock(),
-            namespace=namespace,
-            actor=caller.name or ANONYMOUS,
-            origin=caller.origin,
-            action=action,
-            target=target,
-            before=before,
-            after=after,
-        )
-    )
 
 
 async def administrator(request: Request) -> Caller:

@@ -4,9 +4,7 @@ Hooks share their origin with the API and the console, and answers come from pip
 sandboxed. Whoever may not call learns only that the hook exists.
 """
 
-import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
@@ -17,7 +15,6 @@ from eventing.webhooks import HookRequest, trigger_data
 from flume.errors import FlumeError, NotFoundError
 from flume.pipeline import PipelineStatus, WebhookAuth, WebhookTrigger
 from orchestrator.api.context import TheOrchestrator
-from orchestrator.api.hook_index import HookIndex
 from orchestrator.api.invoke import START_ANSWERS, answer_start
 from orchestrator.api.parameters import hops, read_bounded, start_key, traceparent
 from orchestrator.api.problems import flume_problem, problem
@@ -66,7 +63,7 @@ for _method in METHODS:
 
 
 async def _answer(orchestrator: Orchestrator, namespace: str, path: str, request: Request) -> Response:
-    record, trigger = await _find(orchestrator, _index_of(request, orchestrator), namespace, path)
+    record, trigger = await _find(orchestrator, namespace, path)
     if request.method not in trigger.methods:
         return _wrong_method(request, trigger)
     if record.status is PipelineStatus.PAUSED:
@@ -115,15 +112,13 @@ async def _start(
     )
     started = await orchestrator.runs.start(record, start)
     wait_s = trigger.wait.total_seconds() if trigger.responds else 0.0
-    return await answer_start(orchestrator, started, record.namespace, record.name, wait_s)
+    return await answer_start(request, started, record.namespace, record.name, wait_s)
 
 
-async def _find(
-    orchestrator: Orchestrator, index: HookIndex, namespace: str, path: str
-) -> tuple[PipelineRecord, WebhookTrigger]:
+async def _find(orchestrator: Orchestrator, namespace: str, path: str) -> tuple[PipelineRecord, WebhookTrigger]:
     """The pipeline and its trigger. Raises `NotFoundError`, also for drafts and triggers that are switched off."""
-    record = await index.find(namespace, path)
-    if record is None or record.status is PipelineStatus.DRAFT or record.version == 0:
+    record = await orchestrator.store.pipeline_by_path(namespace, path)
+    if record is None:
         raise _no_hook(namespace, path)
     plan = await orchestrator.plans.of_version(record.id, record.version)
     for trigger in plan.pipeline.triggers:
@@ -149,14 +144,3 @@ def _wrong_method(request: Request, trigger: WebhookTrigger) -> Response:
         instance=request.url.path,
         headers={"Allow": allow},
     )
-
-
-def _index_of(request: Request, orchestrator: Orchestrator) -> HookIndex:
-    """The app's index, made at the first call."""
-    state: Any = request.app.state
-    index: HookIndex | None = getattr(state, "hook_index", None)
-    if index is None:
-        index = state.hook_index = HookIndex(
-            orchestrator.store, orchestrator.bus, now_s=asyncio.get_running_loop().time
-        )
-    return index

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from eventing.bodies import read_body
 from orchestrator.api.answers import accepted, status_of, synchronous_answer, until_answered
 from orchestrator.api.context import NAMESPACE_PATTERN, Caller
+from orchestrator.api.last_call import last_call_of
 from orchestrator.api.parameters import hops, read_bounded, start_key, traceparent, wanted_wait_s
 from orchestrator.api.query import NAMESPACE, namespace_by_hand
 from orchestrator.api.run_models import PROBLEM_ANSWERS, RunRecord, StartedRun
@@ -98,15 +99,14 @@ async def invoke(name: str, request: Request) -> Response:
         traceparent=traceparent(headers),
     )
     started = await orchestrator.runs.start(pipeline, start)
-    return await answer_start(orchestrator, started, namespace, pipeline.name, wait_s)
+    return await answer_start(request, started, namespace, pipeline.name, wait_s)
 
 
-async def answer_start(
-    orchestrator: Orchestrator, started: Started, namespace: str, pipeline: str, wait_s: float
-) -> Response:
-    """The answer to a start: after waiting up to ``wait_s`` for a result, or 202."""
+async def answer_start(request: Request, started: Started, namespace: str, pipeline: str, wait_s: float) -> Response:
+    """The answer to a request that started a run: after waiting up to ``wait_s`` for a result, or 202."""
+    orchestrator: Orchestrator = request.app.state.orchestrator
     if wait_s > 0:
-        seen = await until_answered(orchestrator, started, wait_s)
+        seen = await until_answered(orchestrator, started, wait_s, last_call_of(request.scope))
         if seen is not None:
             return await synchronous_answer(orchestrator, seen)
     return accepted(started.run_id, namespace, pipeline, await status_of(orchestrator, started))

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from flume.errors import DefinitionError, NotFoundError
 from flume.ids import RunId
 from flume.plan import Plan
-from orchestrator.api.presentation import Loaded, Record, payload_refs, run_record
+from orchestrator.api.presentation import Loaded, Record, run_record
 from orchestrator.service import Orchestrator
 from orchestrator.state import PayloadRef, Run
 from orchestrator.store import RunStore, StoredRun
+from orchestrator.stored_apart import payloads_of_run
 
 MAX_LOADED_BYTES = 1024 * 1024
 """Values stored apart are put into an answer up to this; the rest are shown as ``{"$payload": {id, size, url}}``."""
@@ -50,4 +51,4 @@ async def load_values(store: RunStore, refs: Iterable[PayloadRef], limit: int = 
 async def load_run(orchestrator: Orchestrator, run: Run, rev: int) -> Record:
     """A run as the API shows it."""
     plan = await plan_of(orchestrator, run)
-    return run_record(run, rev, plan, await load_values(orchestrator.store, payload_refs(run)))
+    return run_record(run, rev, plan, await load_values(orchestrator.store, payloads_of_run(run)))

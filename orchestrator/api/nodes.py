@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from flume.forms import FLAT_VERSION
@@ -13,13 +13,16 @@ from flume.nodes.types import ERROR, NodeType
 from flume.pipeline import Lane
 from flume.values import check_value
 from orchestrator.api.answers import accepted, json_response, status_of, until_answered
-from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator, record_audit
+from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator
+from orchestrator.api.last_call import last_call_of
 from orchestrator.api.loading import load_values, plan_of
-from orchestrator.api.presentation import Record, log_record, node_record, payload_refs, run_path, to_json
+from orchestrator.api.presentation import Record, log_record, node_record, run_path, to_json
 from orchestrator.api.run_models import LogRecord, NodeRecord, Page, Shown, StartedRun, Taken
+from orchestrator.auditing import Change
 from orchestrator.runs import TestRun
 from orchestrator.service import Orchestrator
 from orchestrator.state import Run
+from orchestrator.stored_apart import payloads_of_run
 
 router = APIRouter(tags=["nodes"])
 
@@ -127,14 +130,20 @@ async def get_node_type(type: str, orchestrator: TheOrchestrator) -> Response:
     },
 )
 async def test_node(
-    type: str, body: NodeTestBody, orchestrator: TheOrchestrator, caller: TheCaller, namespace: TheNamespace
+    type: str,
+    body: NodeTestBody,
+    request: Request,
+    orchestrator: TheOrchestrator,
+    caller: TheCaller,
+    namespace: TheNamespace,
 ) -> Response:
     """Run a node with the given config and inputs, as the only node of a test run, and wait for it."""
     node_type = orchestrator.registry.get(type)
     check_value({"config": body.config, "inputs": body.inputs})
     started = await orchestrator.runs.test(namespace, TestRun(_document(node_type, body)))
-    seen = await until_answered(orchestrator, started, TEST_WAIT_S)
-    await record_audit(orchestrator, caller, "node.test", f"nodes/{type}", namespace, after={"run": started.run_id})
+    seen = await until_answered(orchestrator, started, TEST_WAIT_S, last_call_of(request.scope))
+    change = Change("node.test", f"nodes/{type}", namespace, after={"run": started.run_id})
+    await orchestrator.audit.record(caller.actor, change)
     if seen is None:
         return accepted(started.run_id, namespace, TEST_PIPELINE, await status_of(orchestrator, started))
     return json_response(to_json(await _test_record(orchestrator, seen.run)))
@@ -152,7 +161,7 @@ def _document(node_type: NodeType, body: NodeTestBody) -> str:
 
 async def _test_record(orchestrator: Orchestrator, run: Run) -> Record:
     plan = await plan_of(orchestrator, run)
-    loaded = await load_values(orchestrator.store, payload_refs(run))
+    loaded = await load_values(orchestrator.store, payloads_of_run(run))
     lines = await orchestrator.store.read_logs(run.id)
     node = None if plan is None else plan.root.nodes[_NODE]
     return {

@@ -5,8 +5,8 @@ from fastapi import APIRouter, Request, Response
 from flume.errors import ConflictError
 from flume.pipeline import PipelineStatus
 from orchestrator.api.answers import json_response
-from orchestrator.api.context import Caller, TheCaller, TheNamespace, TheOrchestrator, record_audit
-from orchestrator.api.pipeline_presentation import audit_state, etag_of, pipeline_detail
+from orchestrator.api.context import Caller, TheCaller, TheNamespace, TheOrchestrator
+from orchestrator.api.pipeline_presentation import etag_of, pipeline_detail
 from orchestrator.api.pipelines import ONE_PIPELINE, conditions
 from orchestrator.api.preconditions import read_precondition
 from orchestrator.api.presentation import to_json
@@ -72,9 +72,7 @@ async def _set(
     read_precondition(request.headers).check(name, record)
     if record.status is PipelineStatus.DRAFT and act != "activate":
         raise ConflictError(f"pipeline '{name}' is a draft", code="pipeline-is-draft", hint="activate it")
-    before = await audit_state(orchestrator, record)
     after = await orchestrator.pipelines.set_status(record, status)
-    state = await audit_state(orchestrator, after)
-    await record_audit(orchestrator, caller, f"pipeline.{act}", f"pipelines/{name}", namespace, before, state)
+    await orchestrator.audit.record_pipeline(caller.actor, f"pipeline.{act}", after, before=record)
     body = to_json(await pipeline_detail(request, orchestrator, after))
     return json_response(body, headers={"ETag": etag_of(after)})

@@ -1,6 +1,6 @@
 """Pipelines and their versions as the API shows them (spec 5): from what the store holds to JSON-able objects."""
 
-from hashlib import sha256
+import asyncio
 from urllib.parse import quote
 
 import orjson
@@ -92,17 +92,26 @@ async def read_version(orchestrator: Orchestrator, record: PipelineRecord, numbe
 
 
 async def definition_of(orchestrator: Orchestrator, record: PipelineRecord) -> JsonObject:
-    """The definition of a pipeline as it is now: of its draft, if it has one that is not a version."""
-    if record.draft is not None:
-        return parse_pipeline(read_source(record.draft, tolerant=True)).definition
+    """The definition of a pipeline as it was saved last, whether that is a version or not."""
+    text = _text_beside_version(record)
+    if text is not None:
+        return await asyncio.to_thread(_definition_in, text)
     return (await read_version(orchestrator, record, record.version)).definition
 
 
 async def text_of(orchestrator: Orchestrator, record: PipelineRecord) -> str:
     """The text of a pipeline as it was written. JSON is YAML too."""
-    if record.draft is not None:
-        return record.draft
-    return source_text(await read_version(orchestrator, record, record.version))
+    text = _text_beside_version(record)
+    return source_text(await read_version(orchestrator, record, record.version)) if text is None else text
+
+
+def _text_beside_version(record: PipelineRecord) -> str | None:
+    """The text that was saved last, unless it is the present version's: a draft, or the same in another layout."""
+    return record.source if record.draft is None else record.draft
+
+
+def _definition_in(text: str) -> JsonObject:
+    return parse_pipeline(read_source(text, tolerant=True)).definition
 
 
 def source_text(version: VersionRecord) -> str:
@@ -119,13 +128,6 @@ async def pipeline_detail(request: Request, orchestrator: Orchestrator, record: 
     """A pipeline with its definition."""
     definition = await definition_of(orchestrator, record)
     return {**pipeline_summary(request, record), "definition": dict(definition)}
-
-
-async def audit_state(orchestrator: Orchestrator, record: PipelineRecord) -> JsonObject:
-    """What the audit log keeps of a pipeline's state: its status, its version and a hash of what it says."""
-    version = await orchestrator.store.read_version(record.id, record.version) if record.draft is None else None
-    digest = sha256((record.draft or "").encode()).hexdigest() if version is None else version.hash
-    return {"status": record.status.value, "version": record.version, "hash": digest}
 
 
 def format_of(media_type: str) -> Format:

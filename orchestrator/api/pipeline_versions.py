@@ -6,11 +6,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from flume.versions import definition_changes
 from orchestrator.api.answers import json_response
-from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator, record_audit
+from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator
 from orchestrator.api.pipeline_models import DifferenceRecord, VersionDetailRecord, VersionSummaryRecord
 from orchestrator.api.pipeline_presentation import (
     YAML,
-    audit_state,
     etag_of,
     pipeline_detail,
     prefers_yaml,
@@ -104,9 +103,9 @@ async def restore_version(
     """Save the text of an old version again, as the newest one."""
     record = await orchestrator.pipelines.read(namespace, name)
     read_precondition(request.headers).check(name, record)
-    before = await audit_state(orchestrator, record)
     saved = await orchestrator.pipelines.restore(record, version, actor=caller.name)
-    state = {**await audit_state(orchestrator, saved.record), "restored": version}
-    await record_audit(orchestrator, caller, "pipeline.restore", f"pipelines/{name}", namespace, before, state)
+    await orchestrator.audit.record_pipeline(
+        caller.actor, "pipeline.restore", saved.record, before=record, restored=version
+    )
     body = to_json(await pipeline_detail(request, orchestrator, saved.record))
     return json_response(body, headers={"ETag": etag_of(saved.record)})

@@ -4,6 +4,7 @@ What becomes of one apart from its text (pause, activate …) is in `orchestrato
 `orchestrator.api.pipeline_versions`.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -14,11 +15,11 @@ from pydantic import ValidationError
 
 from flume.errors import RequestError
 from flume.pipeline import PipelineStatus
-from flume.source import Source, read_source
+from flume.source import Format, Source, read_source
 from flume.validation import validate
 from flume.values import JsonValue, check_value
 from orchestrator.api.answers import json_response
-from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator, record_audit
+from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator
 from orchestrator.api.pipeline_models import (
     PipelineDetailRecord,
     PipelinePatchBody,
@@ -28,7 +29,6 @@ from orchestrator.api.pipeline_models import (
 from orchestrator.api.pipeline_presentation import (
     YAML,
     as_text,
-    audit_state,
     definition_of,
     etag_of,
     format_of,
@@ -41,7 +41,7 @@ from orchestrator.api.pipeline_presentation import (
 from orchestrator.api.preconditions import read_precondition
 from orchestrator.api.presentation import to_json
 from orchestrator.api.run_models import Page
-from orchestrator.pipelines import Saved
+from orchestrator.auditing import Change
 from orchestrator.service import Orchestrator
 from orchestrator.store import PipelineFilter, PipelineRecord
 
@@ -112,7 +112,7 @@ async def create_pipeline(
     """Save a new pipeline from a JSON or YAML document, whose text is kept as it was written."""
     source = await _read_document(request)
     saved = await orchestrator.pipelines.save(source, namespace=namespace, actor=caller.name, replaces=False)
-    await _audit(orchestrator, caller, "pipeline.create", saved)
+    await orchestrator.audit.record_pipeline(caller.actor, "pipeline.create", saved.record, before=saved.before)
     return await _answer(request, orchestrator, saved.record, is_new=True)
 
 
@@ -125,7 +125,8 @@ async def create_pipeline(
 )
 async def validate_document(request: Request, orchestrator: TheOrchestrator) -> Response:
     """Every problem of a document, with its place in the text. A bad document is a good answer: 200."""
-    checked = validate(
+    checked = await asyncio.to_thread(
+        validate,
         await request.body(),
         orchestrator.registry,
         format=format_of(request.headers.get("content-type", "")),
@@ -180,7 +181,7 @@ async def put_pipeline(
         creates=not wanted.must_exist,
         replaces=not wanted.must_not_exist,
     )
-    await _audit(orchestrator, caller, "pipeline.save", saved)
+    await orchestrator.audit.record_pipeline(caller.actor, "pipeline.save", saved.record, before=saved.before)
     return await _answer(request, orchestrator, saved.record, is_new=saved.before is None)
 
 
@@ -211,20 +212,17 @@ async def patch_pipeline(
     patch = await _read_patch(request)
     record = await orchestrator.pipelines.read(namespace, name)
     read_precondition(request.headers).check(name, record)
-    before = await audit_state(orchestrator, record)
     after = record
     if patch.definition is not None:
         merged = merge(await definition_of(orchestrator, record), patch.definition)
-        source = read_source(as_text(merged), format="json", tolerant=True)
+        source = await _read(as_text(merged), "json")
         saved = await orchestrator.pipelines.save(
             source, namespace=namespace, name=name, actor=caller.name, expected_rev=record.rev, creates=False
         )
         after = saved.record
     if patch.status is not None:
         after = await orchestrator.pipelines.set_status(after, patch.status)
-    target = f"pipelines/{name}"
-    state = await audit_state(orchestrator, after)
-    await record_audit(orchestrator, caller, "pipeline.patch", target, namespace, before, state)
+    await orchestrator.audit.record_pipeline(caller.actor, "pipeline.patch", after, before=record)
     return await _answer(request, orchestrator, after)
 
 
@@ -242,9 +240,10 @@ async def delete_pipeline(
     record = await orchestrator.pipelines.read(namespace, name)
     wanted = read_precondition(request.headers)
     wanted.check(name, record)
-    before = await audit_state(orchestrator, record)
+    before = await orchestrator.audit.state_of(record)
     await orchestrator.pipelines.delete(record, expected_rev=None if wanted.is_any else record.rev)
-    await record_audit(orchestrator, caller, "pipeline.delete", f"pipelines/{name}", namespace, before=before)
+    change = Change("pipeline.delete", f"pipelines/{name}", namespace, before=before)
+    await orchestrator.audit.record(caller.actor, change)
     return Response(status_code=204)
 
 
@@ -262,8 +261,12 @@ def merge(target: JsonValue, patch: JsonValue) -> JsonValue:
 
 
 async def _read_document(request: Request) -> Source:
-    format = format_of(request.headers.get("content-type", ""))
-    return read_source(await request.body(), format=format, tolerant=True)
+    return await _read(await request.body(), format_of(request.headers.get("content-type", "")))
+
+
+async def _read(text: str | bytes, format: Format) -> Source:
+    """A document, read in a thread: one that is made for it keeps the parser busy for long."""
+    return await asyncio.to_thread(read_source, text, format=format, tolerant=True)
 
 
 async def _read_patch(request: Request) -> PipelinePatchBody:
@@ -292,10 +295,3 @@ async def _answer(
         headers["Location"] = pipeline_path(record.namespace, record.name)
     body = to_json(await pipeline_detail(request, orchestrator, record))
     return json_response(body, status=201 if is_new else 200, headers=headers)
-
-
-async def _audit(orchestrator: Orchestrator, caller: TheCaller, action: str, saved: Saved) -> None:
-    record = saved.record
-    before = None if saved.before is None else await audit_state(orchestrator, saved.before)
-    after = await audit_state(orchestrator, record)
-    await record_audit(orchestrator, caller, action, f"pipelines/{record.name}", record.namespace, before, after)

@@ -4,7 +4,7 @@ What these functions give is meant for `to_json` alone: values that a run keeps 
 already, and are not encoded a second time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -245,34 +245,6 @@ def run_links(run_id: RunId, namespace: str, pipeline: str) -> dict[str, str]:
         "graph": f"{base}/graph{suffix}",
         "pipeline": f"/api/v1/pipelines/{quote(pipeline)}{suffix}",
     }
-
-
-def payload_refs(run: Run) -> Iterator[PayloadRef]:
-    """The values of a run that are stored apart and belong to it as a whole or to its top level, its result first."""
-    origin = run.origin
-    candidates: list[Stored | None] = list(_stored_in(run.root.output))
-    candidates += [value for state in run.root.nodes.values() for value in _stored_of_node(state)]
-    candidates += [origin.trigger.data, origin.inputs]
-    return iter(dict.fromkeys(value for value in candidates if isinstance(value, PayloadRef)))
-
-
-def payload_refs_of_item(item: Scope) -> Iterator[PayloadRef]:
-    """The values of a loop's item that are stored apart."""
-    candidates: list[Stored | None] = list(_stored_in(item.output))
-    candidates += [value for state in item.nodes.values() for value in _stored_of_node(state)]
-    return iter(dict.fromkeys(value for value in candidates if isinstance(value, PayloadRef)))
-
-
-def _stored_of_node(state: NodeState) -> Iterator[Stored | None]:
-    yield state.output
-    if state.loop is not None:
-        yield state.loop.items
-        yield from _stored_in(state.loop.last)
-
-
-def _stored_in(output: ScopeOutput | None) -> Iterator[Stored]:
-    if output is not None:
-        yield from (output.value,) if isinstance(output, SingleOutput) else output.values.values()
 
 
 def _attempt_record(attempt: AttemptRecord) -> Record:

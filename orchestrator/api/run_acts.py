@@ -3,7 +3,8 @@
 import asyncio
 
 from flume.errors import ConflictError
-from orchestrator.api.context import Caller, record_audit
+from orchestrator.api.context import Caller
+from orchestrator.auditing import Change
 from orchestrator.engine import Started
 from orchestrator.service import Orchestrator
 from orchestrator.state import RunStatus
@@ -33,23 +34,15 @@ async def cancel(orchestrator: Orchestrator, caller: Caller, stored: StoredRun, 
     if status.is_ended and status is not RunStatus.CANCELLED:
         raise ConflictError(f"run {run.id} has {status} already", code="run-ended", hint="an ended run never changes")
     if is_asked:
-        await record_audit(
-            orchestrator,
-            caller,
-            "run.cancel",
-            f"runs/{run.id}",
-            run.origin.namespace,
-            before={"status": run.status.value},
-            after={"status": status.value},
-        )
+        before, now = {"status": run.status.value}, {"status": status.value}
+        change = Change("run.cancel", f"runs/{run.id}", run.origin.namespace, before, now)
+        await orchestrator.audit.record(caller.actor, change)
     return status
 
 
 async def retry(orchestrator: Orchestrator, caller: Caller, stored: StoredRun) -> Started:
     """Retry a run and write it into the audit log. Raises `ConflictError` while it is under way."""
     started = await orchestrator.runs.retry(stored)
-    target = f"runs/{stored.run.id}"
-    await record_audit(
-        orchestrator, caller, "run.retry", target, stored.run.origin.namespace, after={"run": started.run_id}
-    )
+    change = Change("run.retry", f"runs/{stored.run.id}", stored.run.origin.namespace, after={"run": started.run_id})
+    await orchestrator.audit.record(caller.actor, change)
     return started

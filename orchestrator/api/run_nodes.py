@@ -14,13 +14,12 @@ from orchestrator.api.presentation import (
     graph_record,
     item_record,
     node_record,
-    payload_refs,
-    payload_refs_of_item,
     run_path,
     to_json,
 )
 from orchestrator.api.run_models import PROBLEM_ANSWERS, GraphRecord, ItemRecord, NodeDetailRecord, Page
 from orchestrator.state import PayloadRef
+from orchestrator.stored_apart import payloads_of_item, payloads_of_run
 
 router = APIRouter(tags=["runs"], responses=PROBLEM_ANSWERS)
 
@@ -86,7 +85,7 @@ async def list_items(
         raise NotFoundError("loop", node[:100], f"in run {run_id}: that node is none")
     loop = Instance(node)
     found = await orchestrator.store.read_items(stored.run.id, loop, after=after, limit=limit)
-    refs = [ref for _, item in found for ref in payload_refs_of_item(item)]
+    refs = [ref for _, item in found for ref in payloads_of_item(item)]
     loaded = await load_values(orchestrator.store, refs)
     items = [item_record(stored.run, loop, index, item, loaded) for index, item in found]
     next_cursor = str(found[-1][0]) if len(found) == limit else None
@@ -127,9 +126,9 @@ async def read_payload(
 ) -> Response:
     """A value that is stored apart from its run. The address is that of a ``$payload`` reference."""
     stored = await read_run(orchestrator, namespace, run)
-    refs = payload_refs(stored.run)
+    refs = payloads_of_run(stored.run)
     if item:
-        refs = payload_refs_of_item(await find_item(orchestrator.store, stored.run, item))
+        refs = payloads_of_item(await find_item(orchestrator.store, stored.run, item))
     if payload_id not in {ref.id for ref in refs}:
         raise NotFoundError("payload", payload_id[:60], f"of run {run}")
     payload = await orchestrator.store.read_payload(payload_id)

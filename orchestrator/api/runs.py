@@ -14,7 +14,7 @@ from flume.ids import NodeId
 from flume.values import BadValueError, JsonValue, check_value
 from orchestrator.api import run_bulk, run_nodes
 from orchestrator.api.answers import accepted, json_response
-from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator, record_audit
+from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator
 from orchestrator.api.invoke import PREFER, START_ANSWERS, answer_start
 from orchestrator.api.loading import load_run, read_run
 from orchestrator.api.parameters import to_millis, wanted_wait_s
@@ -31,6 +31,7 @@ from orchestrator.api.run_models import (
     TestRunBody,
 )
 from orchestrator.api.run_nodes import RunIdInPath
+from orchestrator.auditing import Change
 from orchestrator.engine import Started
 from orchestrator.runs import TestRun
 from orchestrator.state import RunStatus
@@ -88,10 +89,9 @@ async def start_test_run(
     )
     started = await orchestrator.runs.test(namespace, test)
     pipeline = started.run.origin.pipeline if started.run is not None else ""
-    await record_audit(
-        orchestrator, caller, "run.test", f"runs/{started.run_id}", namespace, after={"pipeline": pipeline}
-    )
-    return await answer_start(orchestrator, started, namespace, pipeline, wanted_wait_s(request.headers))
+    change = Change("run.test", f"runs/{started.run_id}", namespace, after={"pipeline": pipeline})
+    await orchestrator.audit.record(caller.actor, change)
+    return await answer_start(request, started, namespace, pipeline, wanted_wait_s(request.headers))
 
 
 @router.get(
@@ -166,7 +166,8 @@ async def rerun_run(
     inputs = None if body.inputs is None else checked(body.inputs, "/inputs")
     started = await orchestrator.runs.rerun(stored, NodeId(body.from_), inputs=inputs, latest=body.version == "latest")
     after = {"run": started.run_id, "from": body.from_}
-    await record_audit(orchestrator, caller, "run.rerun", f"runs/{stored.run.id}", namespace, after=after)
+    change = Change("run.rerun", f"runs/{stored.run.id}", namespace, after=after)
+    await orchestrator.audit.record(caller.actor, change)
     return _started_again(started, stored)
 
 

@@ -14,11 +14,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from flume.errors import SettingError
 from orchestrator.api.access import MAX_HEAD_BYTES
+from orchestrator.api.last_call import LastCall
 from orchestrator.tasks import task_group
 
 BACKLOG = 1024
 
 KEEP_ALIVE_S = 75
+
+WAITING_SHARE = 0.8
+"""How much of the grace callers may go on waiting for a run: many runs end in that time, and the rest is for their answers."""
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -34,16 +38,19 @@ async def serve(
     stop: asyncio.Event,
     on_listening: Callable[[str, int], None] = lambda host, port: None,
     grace_s: float = 10.0,
+    listener: socket.socket | None = None,
 ) -> None:
     """Serve until ``stop`` is set; then streams end, and other calls get ``grace_s`` to be answered.
 
-    ``port`` 0 takes a free one; ``on_listening`` is told the host and the real port once calls are taken. Raises
-    `SettingError` if the address can't be listened on.
+    Those that wait for a run are told where it is before that time is over.
+
+    ``port`` 0 takes a free one; ``on_listening`` is told the host and the real port once calls are taken. ``listener`` is a
+    socket of `listen` that has the address already. Raises `SettingError` if the address can't be listened on.
     """
-    listener = _listen(host, port)
-    streams = _EndingStreams(app)
+    listener = listener or listen(host, port)
+    streams, last_call = _EndingStreams(app), LastCall()
     config = uvicorn.Config(
-        streams,
+        _announcing(last_call, streams),
         http=_BoundedProtocol,
         ws="none",
         lifespan="off",
@@ -58,14 +65,18 @@ async def serve(
     )
     server = _Server(config, lambda: on_listening(host, listener.getsockname()[1]))
     async with task_group() as tasks:
-        stopping = tasks.create_task(_stop(server, streams, stop))
+        stopping = tasks.create_task(_stop(server, streams, last_call, stop, grace_s))
         try:
             await server.serve(sockets=[listener])
         finally:
             stopping.cancel()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that has the address. Callers wait in its queue until it is served, or are turned away once it is closed.
+
+    Raises `SettingError` if the address can't be listened on.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Named, since asyncio switches Nagle's algorithm off only for sockets that say they are TCP; it costs 40 ms a call.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -81,10 +92,22 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _stop(server: uvicorn.Server, streams: "_EndingStreams", stop: asyncio.Event) -> None:
+async def _stop(
+    server: uvicorn.Server, streams: "_EndingStreams", last_call: LastCall, stop: asyncio.Event, grace_s: float
+) -> None:
     await stop.wait()
     streams.end()
     server.should_exit = True
+    await asyncio.sleep(grace_s * WAITING_SHARE)
+    last_call.make()
+
+
+def _announcing(last_call: LastCall, app: ASGIApp) -> ASGIApp:
+    async def announced(scope: Scope, receive: Receive, send: Send) -> None:
+        last_call.announce(scope)
+        await app(scope, receive, send)
+
+    return announced
 
 
 class _Server(uvicorn.Server):

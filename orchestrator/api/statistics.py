@@ -1,6 +1,8 @@
-"""How many runs ended how, when, and how long they took."""
+"""How many runs ended how, when, and how long they took; and of one pipeline, the same of its nodes."""
 
-from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -14,7 +16,7 @@ from orchestrator.api.context import TheNamespace, TheOrchestrator
 from orchestrator.api.parameters import to_millis
 from orchestrator.api.presentation import Record, timestamp, to_json
 from orchestrator.api.run_models import PROBLEM_ANSWERS, Shown
-from orchestrator.store import RunCount
+from orchestrator.store import NodeCount, RunCount
 
 router = APIRouter(tags=["statistics"], responses=PROBLEM_ANSWERS)
 
@@ -48,14 +50,27 @@ class IntervalRecord(Shown):
     counts: list[CountRecord]
 
 
+class NodeCountRecord(Shown):
+    """How often a node of the top level ran to its end, and how often that was a failure."""
+
+    node: str
+    count: int
+    failures: int
+    duration_ms: DurationRecord | None
+
+
 class StatisticsRecord(Shown):
-    """Ended runs of a namespace. ``intervals`` holds those in which any ended; ``totals`` the whole time."""
+    """Ended runs of a namespace. ``intervals`` holds those in which any ended; ``totals`` the whole time.
+
+    ``nodes`` is null unless one pipeline was asked for.
+    """
 
     since: str
     until: str
     interval_ms: int
     intervals: list[IntervalRecord]
     totals: list[CountRecord]
+    nodes: list[NodeCountRecord] | None
 
 
 @router.get(
@@ -67,29 +82,28 @@ class StatisticsRecord(Shown):
 async def read_statistics(
     orchestrator: TheOrchestrator,
     namespace: TheNamespace,
+    pipeline: Annotated[str | None, Query(description="Of this pipeline alone, and of each of its nodes.")] = None,
     interval: Annotated[str, Query(description="Length of an interval, such as 5m, 1h or 1d.")] = "1h",
     since: Annotated[
         AwareDatetime | None, Query(description="From this moment (RFC 3339); default: a day ago.")
     ] = None,
     until: Annotated[AwareDatetime | None, Query(description="To this moment (RFC 3339); default: now.")] = None,
 ) -> Response:
-    """Ended runs by interval, pipeline and outcome, with the percentiles of their durations."""
+    """Ended runs by interval, pipeline and outcome, with the percentiles of their durations; of one pipeline, its nodes too."""
     # The default end lies behind the present millisecond, so that a run that just ended counts.
     end = to_millis(until) if until is not None else Millis(orchestrator.clock() + 1)
     begin = to_millis(since) if since is not None else Millis((end or 0) - DAY_MS)
     begin, end, interval_ms = _checked(begin or Millis(0), end or Millis(0), interval)
-    store = orchestrator.store
-    counts = await store.count_runs(namespace, since=begin, until=end, interval_ms=interval_ms)
-    totals = await store.count_runs(namespace, since=begin, until=end, interval_ms=max(end - begin, 1))
-    by_interval: defaultdict[Millis, list[Record]] = defaultdict(list)
-    for count in counts:
-        by_interval[count.since].append(_count_record(count))
+    store, span = orchestrator.store, max(end - begin, 1)
+    wanted = partial(store.count_runs, namespace, since=begin, until=end, pipeline=pipeline)
+    nodes = None if pipeline is None else await store.count_nodes(namespace, pipeline, since=begin, until=end)
     record = {
         "since": timestamp(begin),
         "until": timestamp(end),
         "intervalMs": interval_ms,
-        "intervals": [{"since": timestamp(at), "counts": by_interval[at]} for at in sorted(by_interval)],
-        "totals": [_count_record(count) for count in totals],
+        "intervals": _by_interval(await wanted(interval_ms=interval_ms)),
+        "totals": [_count_record(count) for count in await wanted(interval_ms=span)],
+        "nodes": None if nodes is None else [_node_record(count) for count in nodes],
     }
     return json_response(to_json(record))
 
@@ -113,11 +127,30 @@ def _checked(begin: Millis, end: Millis, interval: str) -> tuple[Millis, Millis,
     return begin, end, interval_ms
 
 
+def _by_interval(counts: Sequence[RunCount]) -> list[Record]:
+    return [
+        {"since": timestamp(since), "counts": [_count_record(count) for count in together]}
+        for since, together in groupby(counts, key=lambda count: count.since)
+    ]
+
+
 def _count_record(count: RunCount) -> Record:
-    durations = dict(zip(("p50", "p90", "p99"), count.durations_ms, strict=False))
     return {
         "pipeline": count.pipeline,
         "status": count.status.value,
         "count": count.count,
-        "durationMs": durations or None,
+        "durationMs": _durations(count.durations_ms),
     }
+
+
+def _node_record(count: NodeCount) -> Record:
+    return {
+        "node": count.node,
+        "count": count.count,
+        "failures": count.failures,
+        "durationMs": _durations(count.durations_ms),
+    }
+
+
+def _durations(percentiles: Sequence[int]) -> Record | None:
+    return dict(zip(("p50", "p90", "p99"), percentiles, strict=False)) or None

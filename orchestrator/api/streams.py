@@ -1,81 +1,46 @@
 """Live streams: what happens to one run, with resume, and what changes in a namespace.
 
-A run's stream is made of its present state, not of a history: each node knows the revision at which it last changed.
-An event's id is ``{rev}.{n}``: the revision, and the node's place in the plan from 1; the run itself comes last of its
-revision. So an id tells exactly what its reader has, whatever changed since and whichever replica answers.
+A run's stream is made of its present state, not of a history: each node knows the revision at which it last changed. What
+a reader has been told is `orchestrator.api.run_reader`'s to know.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from flume.errors import RequestError
-from flume.ids import ROOT, NodeId, RunId
-from flume.plan import Plan
+from flume.ids import RunId
 from orchestrator.api.context import TheNamespace, TheOrchestrator
 from orchestrator.api.event_stream import HEARTBEAT, HEARTBEAT_S, MEDIA_TYPE, EventStream, event, messages_or_none
-from orchestrator.api.loading import load_values, plan_of, read_run
+from orchestrator.api.loading import read_run
 from orchestrator.api.presentation import (
-    Loaded,
     Record,
-    log_record,
-    node_record,
-    payload_refs,
-    run_head,
     run_path,
-    run_record,
 )
 from orchestrator.api.run_models import PROBLEM_ANSWERS
 from orchestrator.api.run_nodes import RunIdInPath
+from orchestrator.api.run_reader import LAST_OF_REV, START, EventId, RunReader
 from orchestrator.bus import (
-    LogsWritten,
     Message,
     Overrun,
     PipelineChanged,
-    Progress,
     RunChanged,
     namespace_topic,
     run_topic,
 )
 from orchestrator.service import Orchestrator
-from orchestrator.store import LogFilter, LogLine, StoredRun
 
 router = APIRouter(tags=["streams"], responses=PROBLEM_ANSWERS)
-
-LATEST_LINES = 500
-"""Log lines with which a run's stream begins: the newest ones; the whole log has an address of its own."""
 
 STREAM_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Server-Sent Events", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}
 }
 
-SHORTEST_PAUSE_S = 0.05
-"""Between two looks at a run that changes all the time: its stream must not cost more than the run."""
-
 AfterInQuery = Annotated[str | None, Query(description="Goes on behind this event id, like `Last-Event-ID`.")]
 
 _EVENT_ID = re.compile(r"(\d{1,15})\.(\d{1,9})", re.ASCII)
-
-_LAST_OF_REV = 10_000
-"""The place of the run itself, behind all nodes of a revision; a pipeline has no more than 2,000."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class EventId:
-    """How far the reader of a run's stream is."""
-
-    rev: int
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.rev}.{self.n}"
-
-
-START = EventId(0, 0)
 
 
 @router.get(
@@ -99,7 +64,7 @@ async def stream_run(
     """
     last = read_event_id(request.headers.get("last-event-id") or after)
     stored = await read_run(orchestrator, namespace, run_id)
-    if stored.run.status.is_ended and last >= EventId(stored.rev, _LAST_OF_REV):
+    if stored.run.status.is_ended and last >= EventId(stored.rev, LAST_OF_REV):
         return Response(status_code=204)
     events = run_events(orchestrator, namespace, stored.run.id, last, heartbeat_s=heartbeat_of(request))
     return EventStream(events)
@@ -140,10 +105,10 @@ async def run_events(
 ) -> AsyncIterator[bytes]:
     """The stream of one run behind ``last``; ends after the run has ended."""
     with orchestrator.bus.subscribe(run_topic(run_id)) as subscription:
-        reader = _RunReader(orchestrator, namespace, run_id, last)
+        reader = RunReader(orchestrator, namespace, run_id, last)
         for piece in await reader.read():
             yield piece
-        for piece in await reader.latest_lines():
+        for piece in (*reader.progress_so_far(), *await reader.latest_lines()):
             yield piece
         while not reader.has_ended:
             messages = await messages_or_none(subscription, heartbeat_s)
@@ -151,13 +116,14 @@ async def run_events(
                 yield HEARTBEAT
                 # The bus may lose a message; the store does not.
                 messages = [Overrun()]
-            for piece in reader.pass_on(messages):
+            has_gap = any(isinstance(message, Overrun) for message in messages)
+            for piece in (*(reader.progress_so_far() if has_gap else ()), *reader.pass_on(messages)):
                 yield piece
-            if any(isinstance(message, (RunChanged, Overrun)) for message in messages):
+            if has_gap or any(isinstance(message, RunChanged) for message in messages):
                 await reader.pause()
                 for piece in await reader.read():
                     yield piece
-            if any(isinstance(message, Overrun) for message in messages):
+            if has_gap:
                 for piece in await reader.latest_lines():
                     yield piece
 
@@ -200,91 +166,3 @@ def _changes(messages: list[Message]) -> Iterator[bytes]:
                 # Progress and log lines are of one run alone.
                 pass
     yield from latest.values()
-
-
-class _RunReader:
-    """Reads a run again and again, and knows what its reader has been told."""
-
-    def __init__(self, orchestrator: Orchestrator, namespace: str, run_id: RunId, last: EventId) -> None:
-        self._orchestrator = orchestrator
-        self._namespace = namespace
-        self._run_id = run_id
-        self._last = last
-        self._plan: Plan | None = None
-        self._sent_lines: set[tuple[str, int, int]] = set()
-        self._read_at = 0.0
-        self.has_ended = False
-
-    async def pause(self) -> None:
-        """Wait until the last look at the run is long enough ago; what changes meanwhile is told together."""
-        since = asyncio.get_running_loop().time() - self._read_at
-        if since < SHORTEST_PAUSE_S:
-            await asyncio.sleep(SHORTEST_PAUSE_S - since)
-
-    async def read(self) -> list[bytes]:
-        """Events for what changed since the last call, or since the place where the reader was."""
-        self._read_at = asyncio.get_running_loop().time()
-        stored = await self._orchestrator.store.read_run(self._namespace, self._run_id)
-        if stored is None:
-            self.has_ended = True
-            return []
-        self.has_ended = stored.run.status.is_ended
-        newest = EventId(stored.rev, _LAST_OF_REV)
-        if newest <= self._last:
-            return []
-        if self._plan is None:
-            self._plan = await plan_of(self._orchestrator, stored.run)
-        loaded = await load_values(self._orchestrator.store, payload_refs(stored.run))
-        if self._last == START:
-            events = [event("run", run_record(stored.run, stored.rev, self._plan, loaded), str(newest))]
-        else:
-            events = [*self._changed_nodes(stored, loaded)]
-            events.append(event("run", run_head(stored.run, stored.rev, loaded), str(newest)))
-        self._last = newest
-        return events
-
-    async def latest_lines(self) -> list[bytes]:
-        """The newest log lines that were not sent yet."""
-        wanted = LogFilter(self._namespace, run_id=self._run_id)
-        page = await self._orchestrator.store.search_logs(wanted, limit=LATEST_LINES)
-        lines = [found.line for found in reversed(page.items)]
-        events = [event("log", log_record(line)) for line in lines if _key(line) not in self._sent_lines]
-        # What is still in the subscription may be among them, so they are remembered until it has been read.
-        self._sent_lines = {_key(line) for line in lines}
-        return events
-
-    def pass_on(self, messages: list[Message]) -> Iterator[bytes]:
-        """Progress and log lines among the messages."""
-        for message in messages:
-            match message:
-                case Progress():
-                    record: Record = {
-                        "instance": message.instance,
-                        "attempt": message.attempt,
-                        "offset": message.offset,
-                        "text": message.text,
-                    }
-                    yield event("progress", record)
-                case LogsWritten():
-                    for line in message.lines:
-                        if _key(line) not in self._sent_lines:
-                            yield event("log", log_record(line))
-                case _:
-                    pass
-
-    def _changed_nodes(self, stored: StoredRun, loaded: Loaded) -> Iterator[bytes]:
-        run = stored.run
-        order = list(run.root.nodes) if self._plan is None else list(self._plan.root.order)
-        places = {node_id: place for place, node_id in enumerate(order, start=1)}
-        changed: list[tuple[EventId, NodeId]] = sorted(
-            (EventId(rev, places.get(node_id, 0)), node_id) for node_id, rev in stored.node_revs.items()
-        )
-        for id, node_id in changed:
-            if id > self._last:
-                node = None if self._plan is None else self._plan.root.nodes.get(node_id)
-                record = node_record(run, ROOT, node_id, node, run.root.nodes[node_id], loaded)
-                yield event("node", {"id": node_id, "instance": node_id, **record}, str(id))
-
-
-def _key(line: LogLine) -> tuple[str, int, int]:
-    return (line.instance, line.attempt, line.sequence)

@@ -18,13 +18,14 @@ from flume.pipeline import (
 )
 from flume.values import JsonObject, JsonValue
 from orchestrator.api.answers import json_response
-from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator, record_audit
+from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator
 from orchestrator.api.invoke import START_ANSWERS, START_DOCUMENTATION, answer_start
 from orchestrator.api.parameters import hops, start_key, traceparent, wanted_wait_s
 from orchestrator.api.pipeline_models import TriggerDetailRecord, TriggerPatchBody
 from orchestrator.api.pipeline_presentation import pipeline_path, trigger_summary
 from orchestrator.api.presentation import DEFAULT_NAMESPACE, Record, timestamp, to_json
 from orchestrator.api.run_models import Page
+from orchestrator.auditing import Change
 from orchestrator.runs import Start
 from orchestrator.service import Orchestrator
 from orchestrator.store import PipelineFilter, PipelineRecord, Schedule
@@ -103,9 +104,8 @@ async def patch_trigger(
     before = {"enabled": id not in record.disabled_triggers}
     if before["enabled"] != body.enabled:
         record = await orchestrator.pipelines.set_trigger(record, id, enabled=body.enabled)
-    target = f"triggers/{pipeline}/{id}"
-    after = {"enabled": body.enabled}
-    await record_audit(orchestrator, caller, "trigger.patch", target, namespace, before, after)
+    change = Change("trigger.patch", f"triggers/{pipeline}/{id}", namespace, before, {"enabled": body.enabled})
+    await orchestrator.audit.record(caller.actor, change)
     return await _answer(request, orchestrator, record, id)
 
 
@@ -145,9 +145,9 @@ async def fire_trigger(
         traceparent=traceparent(headers),
     )
     started = await orchestrator.runs.start(record, start)
-    target = f"triggers/{pipeline}/{id}"
-    await record_audit(orchestrator, caller, "trigger.fire", target, namespace, after={"run": started.run_id})
-    return await answer_start(orchestrator, started, namespace, pipeline, wanted_wait_s(headers))
+    change = Change("trigger.fire", f"triggers/{pipeline}/{id}", namespace, after={"run": started.run_id})
+    await orchestrator.audit.record(caller.actor, change)
+    return await answer_start(request, started, namespace, pipeline, wanted_wait_s(headers))
 
 
 async def _answer(request: Request, orchestrator: Orchestrator, record: PipelineRecord, id: str) -> Response:

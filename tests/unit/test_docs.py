@@ -17,7 +17,7 @@ import pytest
 import typer
 
 import flume.errors
-from eventing import bodies, hook_responses, in_process, multipart, schedules
+from eventing import bodies, hook_responses, multipart, node_logs, schedules
 from flume import document_nodes, inputs, reading, source, triggers, values
 from flume.cli.commands import app as commands
 from flume.cli.settings import Settings
@@ -29,8 +29,8 @@ from flume.expressions.predicates import PREDICATES
 from flume.nodes import Registry, invocation
 from flume.nodes.registry import installed_node_types
 from flume.validation import validate
-from functions.nodes import http, http_exchange
-from orchestrator import machine, metrics, reporting, retries, runs
+from functions.nodes import http, http_exchange, mongodb, mongodb_calls, redis_calls
+from orchestrator import attempts, machine, metrics, reporting, retries, runs
 from orchestrator import values as run_values
 from orchestrator.api import access, logs, parameters, run_models, run_nodes, statistics
 from orchestrator.api.app import create_app
@@ -245,15 +245,20 @@ LIMITS = (
     ("`meta` of a node", invocation.MAX_META_BYTES, "bytes"),
     ("a wait between two attempts", retries.MAX_DELAY_MS // 1000, "seconds"),
     ("deaths of the process in a row that an attempt survives, and then fails", machine.MAX_RECOVERIES, ""),
-    ("attempts of a node that are shown", machine.MAX_ATTEMPTS_KEPT, ""),
+    ("attempts of a node that are shown", attempts.MAX_ATTEMPTS_KEPT, ""),
     ("pipelines that start one another", runs.MAX_HOPS, ""),
     ("log lines of an attempt", reporting.MAX_LOG_LINES, ""),
-    ("a log message", in_process.MAX_LOG_MESSAGE, "characters"),
-    ("fields of a log line", in_process.MAX_LOG_FIELDS, ""),
+    ("a log message", node_logs.MAX_LOG_MESSAGE, "characters"),
+    ("fields of a log line", node_logs.MAX_LOG_FIELDS, ""),
     ("a value kept inside the run; a larger one is stored apart", run_values.MAX_INLINE_BYTES, "bytes"),
     ("a response of `http-request`, by default; `maxBytes` sets it", http.DEFAULT_MAX_BYTES, "bytes"),
     ("a response of `http-request`, at most", http.MOST_MAX_BYTES, "bytes"),
     ("redirects of `http-request`", http_exchange.MAX_REDIRECTS, ""),
+    ("documents of `mongodb-query`, by default; `limit` sets it", mongodb.DEFAULT_LIMIT, ""),
+    ("documents of `mongodb-query`", mongodb.MAX_LIMIT, ""),
+    ("an answer to `mongodb-query`", mongodb_calls.MAX_RESULT_BYTES, "bytes"),
+    ("documents of `mongodb-insert`", mongodb.MAX_DOCUMENTS, ""),
+    ("a value of `redis-get` or `redis-set`", redis_calls.MAX_VALUE_BYTES, "bytes"),
     ("all headers of a call", access.MAX_HEAD_BYTES, "bytes"),
     ("a call's body that is a document", access.MAX_DOCUMENT_BYTES, "bytes"),
     ("a call's body that is a run's data", access.MAX_DATA_BYTES, "bytes"),
@@ -379,7 +384,7 @@ def codes_of_answers() -> set[str]:
 
 ONE_WORD = {"stale", "unauthorized", "forbidden", "internal"}
 
-NOT_ANSWERED = {"bad-moment", "bad-schedule", "bad-timezone", "weak-key"}
+NOT_ANSWERED = {"bad-moment", "bad-schedule", "bad-timezone", "weak-key", "node-error"}
 """Of schedules, which are checked with their document, and of functions."""
 
 ANSWERED_TOO = {

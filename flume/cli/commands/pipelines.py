@@ -9,30 +9,54 @@ from flume.cli.options import Format, Namespace, Output, PipelineName, Server
 Trigger = Annotated[str | None, typer.Option(help="Only this trigger of it.", metavar="ID")]
 
 
-def pause(name: PipelineName, trigger: Trigger = None, namespace: Namespace = "default", server: Server = None) -> None:
+def pause(
+    name: PipelineName,
+    trigger: Trigger = None,
+    namespace: Namespace = "default",
+    server: Server = None,
+    output: Output = Format.TEXT,
+) -> None:
     """Let the triggers of a pipeline do nothing; runs by hand still work. With --trigger, switch one off.
 
     Example: flume pause reports --trigger nightly
     """
-    _set(name, "pause", trigger, namespace, server)
+    from flume.cli.acting import set_state
+    from flume.cli.connecting import connect
+
+    with connect(server, namespace) as client:
+        set_state(client, name, "pause", trigger, output)
 
 
 def resume(
-    name: PipelineName, trigger: Trigger = None, namespace: Namespace = "default", server: Server = None
+    name: PipelineName,
+    trigger: Trigger = None,
+    namespace: Namespace = "default",
+    server: Server = None,
+    output: Output = Format.TEXT,
 ) -> None:
     """Let the triggers of a pipeline work again. With --trigger, switch one on.
 
     Example: flume resume reports
     """
-    _set(name, "resume", trigger, namespace, server)
+    from flume.cli.acting import set_state
+    from flume.cli.connecting import connect
+
+    with connect(server, namespace) as client:
+        set_state(client, name, "resume", trigger, output)
 
 
-def activate(name: PipelineName, namespace: Namespace = "default", server: Server = None) -> None:
+def activate(
+    name: PipelineName, namespace: Namespace = "default", server: Server = None, output: Output = Format.TEXT
+) -> None:
     """Make a draft active. It must be valid.
 
     Example: flume activate reports
     """
-    _set(name, "activate", None, namespace, server)
+    from flume.cli.acting import set_state
+    from flume.cli.connecting import connect
+
+    with connect(server, namespace) as client:
+        set_state(client, name, "activate", None, output)
 
 
 def versions(
@@ -61,6 +85,7 @@ def restore(
     version: Annotated[int, typer.Argument(help="The version to go back to.", min=1, show_default=False)],
     namespace: Namespace = "default",
     server: Server = None,
+    output: Output = Format.TEXT,
 ) -> None:
     """Save the text of an old version again, as the newest one.
 
@@ -70,7 +95,7 @@ def restore(
     from flume.cli.connecting import connect
 
     with connect(server, namespace) as client:
-        acting.restore(client, name, version)
+        acting.restore(client, name, version, output)
 
 
 def audit(
@@ -130,14 +155,6 @@ def login(
     from flume.cli.logging_in import log_in
 
     log_in(server, forget=forget)
-
-
-def _set(name: str, act: str, trigger: str | None, namespace: str, server: str | None) -> None:
-    from flume.cli.acting import set_state
-    from flume.cli.connecting import connect
-
-    with connect(server, namespace) as client:
-        set_state(client, name, act, trigger)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -12,7 +12,9 @@ Files = Annotated[
 ]
 
 
-def apply(files: Files = None, namespace: Namespace = "default", server: Server = None) -> None:
+def apply(
+    files: Files = None, namespace: Namespace = "default", server: Server = None, output: Output = Format.TEXT
+) -> None:
     """Save pipelines on a server: created, configured or unchanged.
 
     A file may hold several YAML documents. Documents that are not valid are told with line and column; the others are saved.
@@ -25,7 +27,7 @@ def apply(files: Files = None, namespace: Namespace = "default", server: Server 
     if not files:
         raise typer.BadParameter("name at least one file", param_hint="-f")
     with connect(server, namespace) as client:
-        raise typer.Exit(0 if apply_files(client, files) else 1)
+        raise typer.Exit(0 if apply_files(client, files, output) else 1)
 
 
 def get(
@@ -110,14 +112,13 @@ def delete(
     files: Files = None,
     namespace: Namespace = "default",
     server: Server = None,
+    output: Output = Format.TEXT,
 ) -> None:
     """Delete pipelines, by name or by their files. Their runs stay and go on.
 
     Example: flume delete pipeline hello
     """
-    from urllib.parse import quote
-
-    from flume.cli.applying import names_in
+    from flume.cli.applying import delete_pipelines, names_in
     from flume.cli.connecting import connect
 
     if kind not in (None, "pipeline", "pipelines"):
@@ -126,9 +127,7 @@ def delete(
     if not wanted:
         raise typer.BadParameter("name a pipeline, or a file with -f", param_hint="delete")
     with connect(server, namespace) as client:
-        for name in wanted:
-            client.send("DELETE", f"/api/v1/pipelines/{quote(name, safe='')}")
-            typer.echo(f"pipeline {name} deleted")
+        delete_pipelines(client, wanted, output)
 
 
 def add_to(app: typer.Typer) -> None:

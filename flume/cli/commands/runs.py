@@ -111,6 +111,7 @@ def cancel(
     reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
     namespace: Namespace = "default",
     server: Server = None,
+    output: Output = Format.TEXT,
 ) -> None:
     """Cancel runs: those named, or all of a pipeline that are under way.
 
@@ -121,9 +122,9 @@ def cancel(
 
     with connect(server, namespace) as client:
         if runs and len(runs) == 1 and pipeline is None:
-            cancel_one(client, runs[0], reason or "")
+            cancel_one(client, runs[0], reason or "", output)
             return
-        raise typer.Exit(0 if on_many(client, "cancel", runs or [], pipeline) else 1)
+        raise typer.Exit(0 if on_many(client, "cancel", runs or [], pipeline, output) else 1)
 
 
 def retry(
@@ -148,7 +149,7 @@ def retry(
             raise typer.Exit(start(client, path, None, Waiting(follow=follow, format=output)))
         if follow:
             raise typer.BadParameter("one run can be followed, not several", param_hint="--follow")
-        raise typer.Exit(0 if on_many(client, "retry", runs or [], pipeline) else 1)
+        raise typer.Exit(0 if on_many(client, "retry", runs or [], pipeline, output) else 1)
 
 
 def rerun(

@@ -23,6 +23,8 @@ ON CONFLICT (id) DO UPDATE SET
 
 _AUDIT_COLUMNS = "id, at, namespace, actor, origin, action, target, before, after"
 
+_DELETE_AUDIT = "DELETE FROM audit WHERE rowid IN (SELECT rowid FROM audit WHERE at < ? ORDER BY at LIMIT ?)"
+
 _APPEND = f"INSERT INTO audit ({_AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
@@ -89,6 +91,12 @@ class Fleet(Part):
         rows = await self._database.read(lambda connection: connection.execute(statement, values).fetchall())
         items = tuple(_entry(*row) for row in rows[:limit])
         return Page(items, to_cursor(items[-1].at, items[-1].id) if len(rows) > limit else None)
+
+    async def delete_audit(self, before: Millis, *, limit: int) -> int:
+        """Delete up to ``limit`` entries from before a moment, whatever their namespace, the oldest first; how many."""
+        return await self._database.write(
+            lambda connection: connection.execute(_DELETE_AUDIT, (before, limit)).rowcount
+        )
 
 
 def _entry(

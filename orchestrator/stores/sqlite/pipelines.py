@@ -6,7 +6,7 @@ from typing import Any
 
 from flume.ids import Millis, PipelineId
 from flume.pipeline import PipelineStatus
-from orchestrator.store import Page, PipelineFilter, PipelineRecord, VersionRecord
+from orchestrator.store import Page, PipelineFilter, PipelineRecord, VersionRecord, path_taken
 from orchestrator.stores.sqlite.cursors import from_cursor, to_cursor
 from orchestrator.stores.sqlite.encoding import decode, encode
 from orchestrator.stores.sqlite.part import Part
@@ -14,14 +14,14 @@ from orchestrator.stores.sqlite.search import contains_pattern
 
 _COLUMNS = (
     "namespace, name, description, labels, status, version, triggers, managed_by, created_at, updated_at, rev, draft, "
-    "disabled_triggers, id"
+    "disabled_triggers, source, id"
 )
 
-_INSERT = f"INSERT INTO pipelines ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT = f"INSERT INTO pipelines ({_COLUMNS}) VALUES ({', '.join('?' * 15)}) ON CONFLICT DO NOTHING"
 
 _UPDATE = """
 UPDATE pipelines SET namespace = ?, name = ?, description = ?, labels = ?, status = ?, version = ?, triggers = ?,
-  managed_by = ?, created_at = ?, updated_at = ?, rev = ?, draft = ?, disabled_triggers = ?
+  managed_by = ?, created_at = ?, updated_at = ?, rev = ?, draft = ?, disabled_triggers = ?, source = ?
 WHERE id = ? AND rev = ?
 """
 
@@ -38,6 +38,14 @@ _IS_IN_USE = """(
   )
 )"""
 
+_CLAIM = "INSERT INTO webhook_paths (namespace, path, pipeline_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+
+_CLAIMS = "id = (SELECT pipeline_id FROM webhook_paths WHERE namespace = ? AND path = ?)"
+
+_CLAIMED_BY = f"SELECT name FROM pipelines WHERE {_CLAIMS}"
+
+_RELEASE = "DELETE FROM webhook_paths WHERE pipeline_id = ?"
+
 _NOTE_DELETED = "INSERT INTO deleted_pipelines (id) VALUES (?) ON CONFLICT (id) DO UPDATE SET since = NULL"
 
 
@@ -45,34 +53,28 @@ class Pipelines(Part):
     """The part of the store that keeps pipelines and their versions."""
 
     async def create_pipeline(self, record: PipelineRecord, version: VersionRecord | None) -> bool:
-        """Make a pipeline, with its first version unless it is a draft with problems. False if its name is taken."""
-        row, version_row = _row(record), _version_row(version)
+        """Make a pipeline, with its first version unless it is a draft with problems. False if its name is taken.
 
-        def unit(connection: sqlite3.Connection) -> bool:
-            made = connection.execute(_INSERT, row).rowcount > 0
-            if made and version_row is not None:
-                connection.execute(_INSERT_VERSION, version_row)
-            return made
-
-        return await self._database.write(unit)
+        Raises `ConflictError` for a webhook path that another one claims.
+        """
+        return await self._save(_INSERT, _row(record), record, version)
 
     async def replace_pipeline(
         self, record: PipelineRecord, version: VersionRecord | None, *, expected_rev: int
     ) -> bool:
-        """Change a pipeline and add ``version`` unless it is None. False if it is at another revision or gone."""
-        row, version_row = _row(record), _version_row(version)
+        """Change a pipeline and add ``version`` unless it is None. False if it is at another revision or gone.
 
-        def unit(connection: sqlite3.Connection) -> bool:
-            changed = connection.execute(_UPDATE, (*row, expected_rev)).rowcount > 0
-            if changed and version_row is not None:
-                connection.execute(_INSERT_VERSION, version_row)
-            return changed
-
-        return await self._database.write(unit)
+        Raises `ConflictError` for a webhook path that another one claims.
+        """
+        return await self._save(_UPDATE, (*_row(record), expected_rev), record, version)
 
     async def read_pipeline(self, namespace: str, name: str) -> PipelineRecord | None:
         """A pipeline by name."""
         return await self._find("namespace = ? AND name = ?", (namespace, name))
+
+    async def pipeline_by_path(self, namespace: str, path: str) -> PipelineRecord | None:
+        """The pipeline that claims a webhook path, whether it is active or paused; never a draft."""
+        return await self._find(_CLAIMS, (namespace, path))
 
     async def pipeline_by_id(self, pipeline_id: PipelineId) -> PipelineRecord | None:
         """A pipeline by id, whatever its namespace."""
@@ -101,6 +103,7 @@ class Pipelines(Part):
             if row is None:
                 return False
             connection.execute("DELETE FROM schedules WHERE pipeline_id = ?", row)
+            connection.execute(_RELEASE, row)
             connection.execute(_NOTE_DELETED, row)
             return True
 
@@ -131,10 +134,34 @@ class Pipelines(Part):
         items = tuple(_version(row) for row in rows[:limit])
         return Page(items, to_cursor(items[-1].version) if len(rows) > limit else None)
 
+    async def _save(
+        self, statement: str, row: tuple[Any, ...], record: PipelineRecord, version: VersionRecord | None
+    ) -> bool:
+        version_row = _version_row(version)
+
+        def unit(connection: sqlite3.Connection) -> bool:
+            if connection.execute(statement, row).rowcount == 0:
+                return False
+            _claim_paths(connection, record)
+            if version_row is not None:
+                connection.execute(_INSERT_VERSION, version_row)
+            return True
+
+        return await self._database.write(unit)
+
     async def _find(self, condition: str, values: tuple[str, ...]) -> PipelineRecord | None:
         statement = f"SELECT {_COLUMNS} FROM pipelines WHERE {condition}"
         row = await self._database.read(lambda connection: connection.execute(statement, values).fetchone())
         return None if row is None else _record(row)
+
+
+def _claim_paths(connection: sqlite3.Connection, record: PipelineRecord) -> None:
+    """Let a pipeline have its webhook paths and no others. Raises `ConflictError`, which undoes the whole change."""
+    connection.execute(_RELEASE, (record.id,))
+    for path in record.webhook_paths:
+        if connection.execute(_CLAIM, (record.namespace, path, record.id)).rowcount == 0:
+            (owner,) = connection.execute(_CLAIMED_BY, (record.namespace, path)).fetchone()
+            raise path_taken(path, owner)
 
 
 def _conditions(wanted: PipelineFilter) -> tuple[str, dict[str, Any]]:
@@ -172,13 +199,14 @@ def _row(record: PipelineRecord) -> tuple[Any, ...]:
         record.rev,
         record.draft,
         encode(record.disabled_triggers),
+        record.source,
         record.id,
     )
 
 
 def _record(row: Sequence[Any]) -> PipelineRecord:
     return PipelineRecord(
-        id=PipelineId(row[13]),
+        id=PipelineId(row[14]),
         namespace=row[0],
         name=row[1],
         description=row[2],
@@ -192,6 +220,7 @@ def _record(row: Sequence[Any]) -> PipelineRecord:
         rev=row[10],
         draft=row[11],
         disabled_triggers=tuple(decode(row[12])),
+        source=row[13],
     )
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from flume.ids import Millis
 from orchestrator.stores.sqlite.awaited import awaited_since, forget_awaited
 from orchestrator.stores.sqlite.part import Part
+from orchestrator.stores.sqlite.payloads import release_payloads
 from orchestrator.stores.sqlite.writer import Unit
 
 DELETED_AT_ONCE = 500
@@ -17,19 +18,16 @@ DELETED_AT_ONCE = 500
 GRACE_MS = 24 * 60 * 60 * 1000
 """How long what nobody refers to is kept, since a run that refers to it may be about to be made."""
 
-# A run from which another was made stays as long as that one: they share payloads.
-_EXPIRED = """
-SELECT id FROM runs WHERE expires_at <= ? AND NOT EXISTS (SELECT 1 FROM runs AS child WHERE child.retry_of = runs.id)
-ORDER BY expires_at, id LIMIT ?
-"""
+PAYLOADS_AT_ONCE = 2
+"""Payloads that one transaction deletes: each may be several rows of 8 MiB."""
+
+_EXPIRED = "SELECT id FROM runs WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?"
 
 _CHILDREN = (
     f"""
     DELETE FROM loop_items WHERE run_id = :run AND (loop, position) IN
       (SELECT loop, position FROM loop_items WHERE run_id = :run LIMIT {DELETED_AT_ONCE})
     """,
-    # A payload's row is 8 MiB at most, and 4 of them are as much as a transaction should hold.
-    "DELETE FROM payloads WHERE rowid IN (SELECT rowid FROM payloads WHERE run_id = :run LIMIT 4)",
     f"DELETE FROM logs WHERE place IN (SELECT place FROM logs WHERE run_id = :run LIMIT {DELETED_AT_ONCE})",
     f"DELETE FROM inbox WHERE rowid IN (SELECT rowid FROM inbox WHERE run_id = :run LIMIT {DELETED_AT_ONCE})",
     f"""
@@ -74,6 +72,8 @@ class Retention(Part):
         for statement in _CHILDREN:
             while await self._database.write(_deletion(statement, run_id)):
                 pass
+        while await self._database.write(partial(release_payloads, run_id=run_id, limit=PAYLOADS_AT_ONCE)):
+            pass
 
     async def _sweep_awaited(self, until: Millis, limit: int) -> None:
         for run_id, is_made in await self._database.read(lambda connection: awaited_since(connection, until, limit)):
@@ -98,6 +98,7 @@ def _run_deletion(run_id: str) -> Unit[None]:
         # A line that came late may have been saved since its run's lines were deleted.
         for statement in _CHILDREN:
             connection.execute(statement, {"run": run_id})
+        release_payloads(connection, run_id, PAYLOADS_AT_ONCE)
         connection.execute("DELETE FROM run_origins WHERE run_id = ?", (run_id,))
         row = connection.execute("DELETE FROM runs WHERE id = ? RETURNING pipeline_id, version", (run_id,)).fetchone()
         if row is not None:

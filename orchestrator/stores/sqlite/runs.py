@@ -47,6 +47,11 @@ _READ_ITEM = "SELECT state FROM loop_items WHERE run_id = ? AND loop = ? AND pos
 
 _EXPORTED_AT_ONCE = 100
 
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+"""What comes of JSON that is none, or that says something else than `orchestrator.records` writes."""
+
+_NO_ORIGIN = b'{"data": {"value": null}, "inputs": {"value": null}}'
+
 
 class Runs(Part):
     """The part of the store that reads runs."""
@@ -76,7 +81,8 @@ class Runs(Part):
 
     async def count_unfinished(self) -> int:
         """How many runs have not ended, over all namespaces."""
-        statement = "SELECT count(*) FROM runs WHERE ended = 0"
+        # The index holds nothing else, so its entries are counted and no run is looked at.
+        statement = "SELECT count(*) FROM runs INDEXED BY runs_unfinished WHERE ended = 0"
         row = await self._database.read(lambda connection: connection.execute(statement).fetchone())
         return int(row[0])
 
@@ -104,19 +110,36 @@ def _read(connection: sqlite3.Connection, run_id: RunId) -> StoredRun | None:
         if row is None:
             return None
         nodes = connection.execute(_READ_NODES, (run_id,)).fetchall()
-        states = {NodeId(node): to_node(decode(state)) for node, _, state in nodes}
-        items = _active_items(connection, run_id, states)
-    head = dict(zip(_NAMES, row, strict=True))
-    run = Run(
-        origin=_origin(head),
-        scopes={ROOT: _root(head, states), **items},
+        head = dict(zip(_NAMES, row, strict=True))
+        damage = ""
+        try:
+            states = {NodeId(node): to_node(decode(state)) for node, _, state in nodes}
+            run = _run(head, _origin(head), {ROOT: _root(head, states), **_active_items(connection, run_id, states)})
+        except _UNREADABLE as error:
+            damage = f"{type(error).__name__}: {error}"
+            run = _remains(head)
+    revs = {NodeId(node): rev for node, rev, _ in nodes}
+    return StoredRun(run, head["rev"], head["owner"], head["wake_at"], revs, head["expires_at"], damage)
+
+
+def _run(head: Mapping[str, Any], origin: RunOrigin, scopes: Mapping[ScopePath, Scope]) -> Run:
+    return Run(
+        origin=origin,
+        scopes=scopes,
         deadline_at=head["deadline_at"],
         response=head["response"],
         inline_bytes=head["inline_bytes"],
         state_version=head["state_version"],
     )
-    revs = {NodeId(node): rev for node, rev, _ in nodes}
-    return StoredRun(run, head["rev"], head["owner"], head["wake_at"], revs, head["expires_at"])
+
+
+def _remains(head: Mapping[str, Any]) -> Run:
+    """What columns alone say of a run."""
+    try:
+        origin = _origin(head)
+    except _UNREADABLE:
+        origin = _origin({**head, "origin": _NO_ORIGIN})
+    return _run(head, origin, {ROOT: _root({**head, "output": None, "error": None}, {})})
 
 
 def _active_items(

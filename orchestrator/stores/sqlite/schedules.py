@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flume.ids import PipelineId
+from flume.ids import Millis, PipelineId
 from orchestrator.store import Schedule
 from orchestrator.stores.sqlite.part import Part
 
@@ -32,6 +32,20 @@ class Schedules(Part):
         statement = f"SELECT {_COLUMNS} FROM schedules ORDER BY pipeline_id, trigger_id"
         rows = await self._database.read(lambda connection: connection.execute(statement).fetchall())
         return [Schedule(*row) for row in rows]
+
+    async def due_schedules(self, now: Millis, *, limit: int) -> list[Schedule]:
+        """Schedules whose ``next_due`` has come, the earliest first."""
+        statement = f"""
+            SELECT {_COLUMNS} FROM schedules WHERE next_due <= ? ORDER BY next_due, pipeline_id, trigger_id LIMIT ?
+        """
+        rows = await self._database.read(lambda connection: connection.execute(statement, (now, limit)).fetchall())
+        return [Schedule(*row) for row in rows]
+
+    async def next_due(self) -> Millis | None:
+        """When the first of all schedules is due, which may be past; None if none will ever be."""
+        statement = "SELECT min(next_due) FROM schedules WHERE next_due IS NOT NULL"
+        row = await self._database.read(lambda connection: connection.execute(statement).fetchone())
+        return None if row[0] is None else Millis(row[0])
 
     async def save_schedule(self, schedule: Schedule, *, expected_rev: int) -> bool:
         """Write a schedule if it is at ``expected_rev`` (0: does not exist). ``schedule.rev`` is ``expected_rev + 1``."""

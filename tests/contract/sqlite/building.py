@@ -1,5 +1,7 @@
 """Small, whole commits for tests of the SQLite store alone; what all stores must do has a suite and builders of its own."""
 
+from dataclasses import replace
+
 from flume.ids import ROOT, Millis, NodeId, PipelineId, RunId
 from flume.pipeline import PipelineStatus
 from orchestrator.records import inline
@@ -36,9 +38,9 @@ def commit_of(number, expected_rev=0, *, id=None, second=0, status=RunStatus.RUN
     return Commit(id=id or f"{number:012x}{expected_rev:012x}", run=run, expected_rev=expected_rev, **facts)
 
 
-def pipeline():
+def pipeline(**facts):
     """A pipeline that has one version."""
-    return PipelineRecord(
+    record = PipelineRecord(
         id=PIPELINE,
         namespace="default",
         name="demo",
@@ -51,6 +53,7 @@ def pipeline():
         created_at=Millis(1),
         updated_at=Millis(1),
     )
+    return replace(record, **facts)
 
 
 def version():

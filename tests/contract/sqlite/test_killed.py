@@ -49,5 +49,5 @@ async def test_a_killed_process_leaves_all_that_it_acknowledged_and_nothing_torn
             assert (await store.load_run(run_id(number))).rev == each.rev + 1
     connection = sqlite3.connect(tmp_path / "flume.db")
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert connection.execute("SELECT count(DISTINCT run_id) FROM payloads").fetchone() == (len(stored),)
+    assert connection.execute("SELECT count(DISTINCT run_id) FROM payload_holders").fetchone() == (len(stored),)
     connection.close()

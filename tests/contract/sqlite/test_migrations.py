@@ -3,12 +3,15 @@ from importlib.resources import files
 
 import pytest
 
-from flume.errors import StoreError
+from flume.errors import ConflictError, StoreError
+from flume.ids import RunId
 from orchestrator.stores.sqlite.database import Database
 from orchestrator.stores.sqlite.migrations import SCHEMA, Schema, scripts_in_order
 from orchestrator.stores.sqlite.store import SqliteStore
+from tests.contract.sqlite.building import pipeline
 
 FIRST = "CREATE TABLE people (name TEXT NOT NULL);"
+HOOK = ({"type": "webhook", "id": "webhook", "path": "in"},)
 SECOND = "ALTER TABLE people ADD COLUMN age INTEGER; UPDATE people SET age = 7;"
 THIRD = "CREATE INDEX people_by_age ON people (age);"
 # Good statements first, so that there is something to undo.
@@ -97,6 +100,37 @@ async def test_a_folder_of_each_released_version_comes_to_the_same_schema_as_a_n
     await new.close()
     assert await SqliteStore(brought).secret_key("tokens") == b"\x07"
     await brought.close()
+
+
+async def test_what_pipelines_and_runs_of_an_older_folder_had_is_theirs_still(tmp_path):
+    hook = b'[{"id":"cron","type":"cron"},{"id":"hook","type":"webhook","path":"in"}]'
+    columns = "id, name, created_at, triggers, status, namespace, description, labels, version, managed_by, updated_at"
+    rows = [
+        ("2" * 24, "younger", 2, hook, "active", "default"),
+        ("1" * 24, "older", 1, hook, "paused", "default"),
+        ("3" * 24, "draft", 0, hook, "draft", "default"),
+        ("4" * 24, "elsewhere", 3, hook, "active", "blue"),
+    ]
+
+    def fill(connection):
+        for row in rows:
+            connection.execute(
+                f"INSERT INTO pipelines ({columns}, rev, disabled_triggers) "
+                "VALUES (?, ?, ?, ?, ?, ?, '', '{}', 1, 'api', 1, 1, x'5b5d')",
+                row,
+            )
+        return connection.execute("INSERT INTO payloads VALUES ('p', 0, 'run', 'text/plain', x'07')").rowcount
+
+    old = await Database.open(tmp_path, schema=Schema(scripts_in_order()[:2]))
+    await old.write(fill)
+    await old.close()
+    async with SqliteStore.open(tmp_path) as store:
+        with pytest.raises(ConflictError, match="'older'"):
+            await store.create_pipeline(pipeline(triggers=HOOK), None)
+        with pytest.raises(ConflictError, match="'elsewhere'"):
+            await store.create_pipeline(pipeline(triggers=HOOK, namespace="blue"), None)
+        assert (await store.read_payload("p")).content == b"\x07"
+        assert await store.keep_payloads(RunId("other"), ["p"])
 
 
 def test_the_scripts_are_numbered_without_a_gap_and_taken_in_order():

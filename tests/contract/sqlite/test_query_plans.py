@@ -5,11 +5,12 @@ Every statement is taken from the store at work, so that one that is new or chan
 
 import re
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from flume.ids import Instance, Millis, RunId, ScopePath
+from flume.errors import ConflictError
+from flume.ids import Instance, Millis, PipelineId, RunId, ScopePath
 from flume.pipeline import PipelineStatus
 from orchestrator.state import RunStatus, Scope
 from orchestrator.store import (
@@ -34,9 +35,11 @@ GROWING = {
     "run_nodes",
     "loop_items",
     "payloads",
+    "payload_holders",
     "logs",
     "pipelines",
     "pipeline_versions",
+    "webhook_paths",
     "schedules",
     "audit",
 }
@@ -159,6 +162,7 @@ async def use_runs(store):
     await store.read_items(run_id(1), Instance("each"))
     await store.copy_items(run_id(1), run_id(2), Instance("each"))
     await store.save_payload(run_id(3), payload)
+    await store.keep_payloads(run_id(1), [payload.id])
     await store.read_payload(payload.id)
     await store.count_unfinished()
     assert [each.run.id async for each in store.stored_runs()] == [run_id(1)]
@@ -171,6 +175,7 @@ async def use_lists(store):
                 wanted = RunFilter("default", pipeline_name, statuses, trigger, Millis(0), Millis(10_000))
                 assert (await store.list_runs(wanted, limit=10)).items
     await store.count_runs("default", since=Millis(0), until=Millis(10_000), interval_ms=1000)
+    await store.count_nodes("default", "demo", since=Millis(0), until=Millis(10_000))
 
 
 async def use_logs(store):
@@ -184,10 +189,14 @@ async def use_logs(store):
 
 
 async def use_pipelines(store):
-    await store.create_pipeline(pipeline(), version())
-    await store.replace_pipeline(pipeline(), None, expected_rev=1)
+    hooked = replace(pipeline(), triggers=({"type": "webhook", "id": "webhook", "path": "in"},))
+    await store.create_pipeline(hooked, version())
+    await store.replace_pipeline(hooked, None, expected_rev=1)
+    with pytest.raises(ConflictError):
+        await store.create_pipeline(replace(hooked, id=PipelineId("9" * 24), name="other"), None)
     await store.read_pipeline("default", "demo")
     await store.pipeline_by_id(PIPELINE)
+    await store.pipeline_by_path("default", "in")
     for namespace in (None, "default"):
         await store.list_pipelines(PipelineFilter(namespace), limit=10)
         wanted = PipelineFilter(namespace, PipelineStatus.ACTIVE, ("team", "blue"), "dem")
@@ -199,6 +208,8 @@ async def use_pipelines(store):
     await store.save_schedule(schedule, expected_rev=1)
     await store.read_schedule(PIPELINE, "nightly")
     await store.list_schedules()
+    await store.due_schedules(Millis(1), limit=10)
+    await store.next_due()
     await store.delete_schedule(PIPELINE, "nightly")
     await store.delete_pipeline("default", "demo", expected_rev=1)
 
@@ -212,6 +223,7 @@ async def use_fleet(store):
     await store.append_audit(entry)
     await store.list_audit("default", limit=10)
     await store.list_audit("default", target="pipelines/demo", limit=10)
+    await store.delete_audit(Millis(10), limit=10)
     await store.check()
 
 

@@ -58,6 +58,15 @@ async def test_a_change_is_recorded_once(store, build):
     assert (await store.list_audit("default", limit=5)).items == (build.change(1),)
 
 
+async def test_old_changes_are_deleted_the_oldest_first_whatever_their_namespace(store, build):
+    for number, namespace in ((3, "blue"), (1, "default"), (2, "blue"), (4, "default")):
+        await store.append_audit(build.change(number, namespace=namespace))
+    assert await store.delete_audit(4, limit=2) == 2
+    assert [entry.at for entry in (await store.list_audit("blue", limit=5)).items] == [3]
+    assert await store.delete_audit(4, limit=2) == 1
+    assert [entry.at for entry in (await store.list_audit("default", limit=5)).items] == [4]
+
+
 async def test_a_cursor_of_the_audit_log_that_is_none_is_refused(store):
     with pytest.raises(RequestError, match="cursor"):
         await store.list_audit("default", limit=1, cursor="x")

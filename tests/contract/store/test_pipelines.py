@@ -1,8 +1,9 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from flume.errors import RequestError
+from flume.errors import ConflictError, RequestError
 from flume.ids import PipelineId
 from flume.pipeline import PipelineStatus
 from orchestrator.state import RunStatus
@@ -33,6 +34,7 @@ async def test_a_pipeline_comes_back_as_it_was_made(store, build):
         managed_by="cluster",
         draft="name: dem",
         disabled_triggers=("nightly",),
+        source="name: demo # other",
     )
     assert await store.create_pipeline(record, build.version())
     assert await store.read_pipeline("default", "demo") == record
@@ -176,3 +178,88 @@ async def test_a_name_can_be_used_again_after_its_pipeline_was_deleted(store, bu
     await store.delete_pipeline("default", "demo", expected_rev=1)
     assert await store.create_pipeline(build.pipeline(id=numbered(2)), None)
     assert (await store.read_pipeline("default", "demo")).id == numbered(2)
+
+
+def hooked(build, name, number, *paths, **facts):
+    """A pipeline with webhooks at ``paths``."""
+    triggers = [{"type": "webhook", "id": f"hook-{place}", "path": path} for place, path in enumerate(paths)]
+    return build.pipeline(name, id=numbered(number), triggers=(*triggers, {"type": "cron", "id": "cron"}), **facts)
+
+
+def taken(path, pipeline):
+    """What is raised where a pipeline has a path."""
+    return pytest.raises(ConflictError, match=f"pipeline '{pipeline}' has the webhook path '{path}' already")
+
+
+async def test_a_webhook_path_is_one_pipelines_of_a_namespace(store, build):
+    await store.create_pipeline(hooked(build, "first", 1, "in", "also"), None)
+    with taken("also", "first"):
+        await store.create_pipeline(hooked(build, "second", 2, "own", "also"), build.version(pipeline_id=numbered(2)))
+    assert await store.read_pipeline("default", "second") is None
+    assert await store.read_version(numbered(2), 1) is None
+    assert await store.create_pipeline(hooked(build, "third", 3, "own"), None)
+    assert await store.create_pipeline(hooked(build, "second", 4, "also", namespace="blue"), None)
+
+
+async def test_of_many_who_claim_a_path_at_once_one_has_it(store, build):
+    claims = [store.create_pipeline(hooked(build, f"p-{number}", number, "in"), None) for number in range(6)]
+    results = await asyncio.gather(*claims, return_exceptions=True)
+    assert results.count(True) == 1
+    assert [each.code for each in results if each is not True] == ["webhook-path-taken"] * 5
+
+
+async def test_a_change_claims_new_paths_and_lets_go_of_old_ones(store, build):
+    await store.create_pipeline(hooked(build, "first", 1, "a"), None)
+    await store.create_pipeline(hooked(build, "second", 2, "b"), None)
+    with taken("a", "first"):
+        await store.replace_pipeline(hooked(build, "second", 2, "b", "a", rev=2), build.version(2), expected_rev=1)
+    assert await store.read_pipeline("default", "second") == hooked(build, "second", 2, "b")
+    assert await store.replace_pipeline(hooked(build, "first", 1, "c", "a", "a", rev=2), None, expected_rev=1)
+    assert await store.replace_pipeline(hooked(build, "first", 1, "c", rev=3), None, expected_rev=2)
+    assert await store.replace_pipeline(hooked(build, "second", 2, "a", rev=2), None, expected_rev=1)
+
+
+async def test_a_change_at_another_revision_claims_nothing(store, build):
+    await store.create_pipeline(hooked(build, "first", 1, "a"), None)
+    assert not await store.replace_pipeline(hooked(build, "first", 1, "b", rev=9), None, expected_rev=8)
+    assert not await store.create_pipeline(hooked(build, "first", 5, "b"), None)
+    assert await store.create_pipeline(hooked(build, "second", 2, "b"), None)
+    with taken("a", "first"):
+        await store.create_pipeline(hooked(build, "third", 3, "a"), None)
+
+
+async def test_a_draft_claims_no_path_until_it_is_one_no_more(store, build):
+    draft = hooked(build, "draft", 1, "in", status=PipelineStatus.DRAFT)
+    assert await store.create_pipeline(draft, None)
+    assert await store.create_pipeline(hooked(build, "paused", 2, "in", status=PipelineStatus.PAUSED), None)
+    with taken("in", "paused"):
+        await store.replace_pipeline(replace(draft, status=PipelineStatus.ACTIVE, rev=2), None, expected_rev=1)
+    assert await store.read_pipeline("default", "draft") == draft
+
+
+async def test_the_paths_of_a_deleted_pipeline_are_free(store, build):
+    await store.create_pipeline(hooked(build, "first", 1, "in"), None)
+    await store.delete_pipeline("default", "first", expected_rev=1)
+    assert await store.create_pipeline(hooked(build, "second", 2, "in"), None)
+
+
+async def test_a_pipeline_is_found_by_the_path_that_it_claims_as_it_is_now(store, build):
+    await store.create_pipeline(hooked(build, "first", 1, "in"), None)
+    await store.create_pipeline(hooked(build, "second", 2, "in", namespace="blue"), None)
+    assert await store.pipeline_by_path("default", "in") == hooked(build, "first", 1, "in")
+    assert (await store.pipeline_by_path("blue", "in")).name == "second"
+    assert await store.pipeline_by_path("default", "out") is None
+    paused = hooked(build, "first", 1, "out", rev=2, status=PipelineStatus.PAUSED)
+    await store.replace_pipeline(paused, None, expected_rev=1)
+    assert await store.pipeline_by_path("default", "in") is None
+    assert await store.pipeline_by_path("default", "out") == paused
+
+
+async def test_a_draft_and_a_deleted_pipeline_are_not_found_by_path(store, build):
+    await store.create_pipeline(hooked(build, "first", 1, "in"), None)
+    draft = hooked(build, "first", 1, "in", rev=2, status=PipelineStatus.DRAFT)
+    await store.replace_pipeline(draft, None, expected_rev=1)
+    assert await store.pipeline_by_path("default", "in") is None
+    await store.create_pipeline(hooked(build, "second", 2, "also"), None)
+    await store.delete_pipeline("default", "second", expected_rev=1)
+    assert await store.pipeline_by_path("default", "also") is None

@@ -68,13 +68,51 @@ async def test_a_run_with_thousands_of_children_is_deleted_whole(store, build, k
     assert len((await store.read_logs(build.run_id(2))).items) == 1
 
 
-async def test_a_run_stays_as_long_as_one_that_was_made_from_it(store, build, keep):
+async def test_a_run_goes_when_its_time_comes_though_another_was_made_from_it(store, build, keep):
     await end(store, build, keep, 1, expires_at=10)
     await end(store, build, keep, 2, expires_at=50, retry_of=build.run_id(1))
-    assert await store.delete_expired(20, limit=10) == 0
-    assert await store.delete_expired(60, limit=10) == 1
-    assert await numbers(store) == [1]
-    assert await store.delete_expired(60, limit=10) == 1
+    assert await store.delete_expired(20, limit=10) == 1
+    assert await numbers(store) == [2]
+
+
+async def test_a_payload_goes_with_the_last_run_that_keeps_it(store, build, keep):
+    shared, own = Payload("d" * 24, b"1"), Payload("e" * 24, b"2")
+    await end(store, build, keep, 1, expires_at=10, payloads=(shared, own))
+    assert await store.keep_payloads(build.run_id(2), [shared.id])
+    await end(store, build, keep, 2, expires_at=50, retry_of=build.run_id(1))
+    await store.delete_expired(20, limit=10)
+    assert (await store.read_payload(shared.id), await store.read_payload(own.id)) == (shared, None)
+    await store.delete_expired(60, limit=10)
+    assert await store.read_payload(shared.id) is None
+
+
+async def test_a_payload_stays_with_its_first_run_when_the_run_that_kept_it_too_goes(store, build, keep):
+    payload = Payload("d" * 24, b"1")
+    await end(store, build, keep, 1, expires_at=50, payloads=(payload,))
+    for _ in range(2):
+        assert await store.keep_payloads(build.run_id(2), [payload.id])
+    await end(store, build, keep, 2, expires_at=10)
+    await store.delete_expired(20, limit=10)
+    assert await store.read_payload(payload.id) == payload
+
+
+async def test_of_payloads_none_is_kept_if_one_is_gone(store, build, keep):
+    payload = Payload("d" * 24, b"1")
+    await end(store, build, keep, 1, expires_at=10, payloads=(payload,))
+    assert not await store.keep_payloads(build.run_id(2), [payload.id, "f" * 24])
+    await end(store, build, keep, 2, expires_at=50)
+    await store.delete_expired(20, limit=10)
+    assert await store.read_payload(payload.id) is None
+
+
+async def test_payloads_that_were_kept_for_a_run_that_was_never_made_go_after_a_day(store, build, keep):
+    payload = Payload("d" * 24, b"1")
+    await end(store, build, keep, 1, expires_at=10, payloads=(payload,))
+    await store.keep_payloads(build.run_id(2), [payload.id])
+    await store.delete_expired(20, limit=10)
+    assert await store.read_payload(payload.id) == payload
+    await store.delete_expired(25 * 60 * 60 * 1000, limit=10)
+    assert await store.read_payload(payload.id) is None
 
 
 async def test_a_start_key_is_free_again_when_its_run_is_gone(store, build, keep):

@@ -34,3 +34,22 @@ async def test_a_schedule_that_was_deleted_may_be_made_again(store, build):
     await store.delete_schedule(build.pipeline_id, "nightly")
     assert await store.list_schedules() == []
     assert await store.save_schedule(build.schedule(), expected_rev=0)
+
+
+async def test_what_is_due_is_found_the_earliest_first_and_no_more_than_asked_for(store, build):
+    for trigger, due in (("a", 30), ("b", 10), ("c", None), ("d", 31), ("e", 20)):
+        await store.save_schedule(build.schedule(trigger, next_due=due), expected_rev=0)
+    assert [each.trigger_id for each in await store.due_schedules(30, limit=10)] == ["b", "e", "a"]
+    assert [each.trigger_id for each in await store.due_schedules(30, limit=2)] == ["b", "e"]
+    assert await store.due_schedules(9, limit=10) == []
+
+
+async def test_the_next_due_time_is_that_of_the_first_schedule_that_will_ever_be_due(store, build):
+    assert await store.next_due() is None
+    await store.save_schedule(build.schedule("never", next_due=None), expected_rev=0)
+    assert await store.next_due() is None
+    for trigger, due in (("late", 30), ("soon", 20)):
+        await store.save_schedule(build.schedule(trigger, next_due=due), expected_rev=0)
+    assert await store.next_due() == 20
+    await store.delete_schedule(build.pipeline_id, "soon")
+    assert await store.next_due() == 30

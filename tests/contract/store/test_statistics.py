@@ -1,5 +1,5 @@
-from orchestrator.state import RunStatus
-from orchestrator.store import RunCount
+from orchestrator.state import NodeStatus, RunStatus
+from orchestrator.store import NodeCount, RunCount
 
 
 async def test_ended_runs_are_counted_by_interval_pipeline_and_outcome(store, build, keep):
@@ -34,3 +34,48 @@ async def test_unfinished_runs_other_namespaces_and_other_times_are_not_counted(
     await keep(build.run(3, RunStatus.COMPLETED, completed_at=9))
     await keep(build.run(4, RunStatus.COMPLETED, completed_at=20))
     assert await store.count_runs("default", since=10, until=20, interval_ms=5) == []
+
+
+async def test_runs_of_one_pipeline_are_counted_alone_if_it_is_named(store, build, keep):
+    for number, pipeline in ((1, "a"), (2, "b"), (3, "a")):
+        await keep(build.run(number, RunStatus.COMPLETED, pipeline=pipeline, started_at=1, completed_at=5))
+    counts = await store.count_runs("default", since=0, until=10, interval_ms=10, pipeline="a")
+    assert [(each.pipeline, each.count) for each in counts] == [("a", 2)]
+
+
+def ran(build, status, duration, started_at=10_000):
+    return build.node(status, started_at=started_at, completed_at=started_at + duration)
+
+
+async def test_nodes_are_counted_by_outcome_with_their_durations(store, build, keep):
+    done, failed = NodeStatus.COMPLETED, NodeStatus.FAILED
+    ends = [
+        {"a": ran(build, done, 10), "b": ran(build, failed, 7)},
+        {"a": ran(build, done, 20), "b": build.node(NodeStatus.SKIPPED, completed_at=10_000)},
+        {"a": ran(build, failed, 30), "c": build.node(NodeStatus.FAILED, completed_at=10_000)},
+    ]
+    for number, nodes in enumerate(ends, start=1):
+        await keep(build.run(number, RunStatus.COMPLETED, nodes, completed_at=10_100))
+    assert await store.count_nodes("default", "demo", since=0, until=20_000) == [
+        NodeCount("a", 3, 1, (20, 30, 30)),
+        NodeCount("b", 1, 1, (7, 7, 7)),
+        NodeCount("c", 1, 1, ()),
+    ]
+
+
+async def test_nodes_of_other_pipelines_times_and_runs_under_way_are_not_counted(store, build, keep):
+    nodes = {"a": ran(build, NodeStatus.COMPLETED, 5)}
+    await keep(build.run(1, RunStatus.COMPLETED, nodes, pipeline="other", completed_at=10_010))
+    await keep(build.run(2, RunStatus.COMPLETED, nodes, namespace="blue", completed_at=10_010))
+    await keep(build.run(3, RunStatus.COMPLETED, nodes, completed_at=20_000))
+    await keep(build.run(4, nodes=nodes))
+    assert await store.count_nodes("default", "demo", since=0, until=20_000) == []
+
+
+async def test_what_a_retry_took_over_is_counted_once(store, build, keep):
+    taken_over = ran(build, NodeStatus.COMPLETED, 5, started_at=1_000)
+    await keep(build.run(1, RunStatus.FAILED, {"a": taken_over}, completed_at=1_010))
+    retried = {"a": taken_over, "b": ran(build, NodeStatus.COMPLETED, 5, started_at=2_000)}
+    await keep(build.run(2, RunStatus.COMPLETED, retried, retry_of=build.run_id(1), completed_at=2_010))
+    counts = await store.count_nodes("default", "demo", since=0, until=20_000)
+    assert [(each.node, each.count) for each in counts] == [("a", 1), ("b", 1)]

@@ -1,5 +1,10 @@
+import asyncio
+import threading
+
 import pytest
 
+from flume import validation
+from flume.errors import StoreError
 from orchestrator.api.pipeline_models import (
     DifferenceRecord,
     PipelineDetailRecord,
@@ -90,6 +95,88 @@ async def test_put_can_ask_that_the_pipeline_exists_or_does_not(site) -> None:
     again = await site.call("PUT", URL, content=hello("Bye"), headers={**YAML, "If-None-Match": "*"})
 
     assert [each.status_code for each in (absent, made, again)] == [412, 201, 412]
+
+
+async def test_saves_that_ask_for_no_revision_do_not_get_into_each_others_way(site) -> None:
+    saves = [site.call("PUT", URL, content=hello(f"Hello-{number}"), headers=YAML) for number in range(8)]
+    answers = await asyncio.gather(*saves)
+
+    assert sorted(each.status_code for each in answers) == [200] * 7 + [201]
+    assert sorted(each.json()["version"] for each in answers) == list(range(1, 9))
+
+
+async def test_of_saves_that_ask_for_a_revision_one_wins(site) -> None:
+    await site.save(hello())
+    asked = {**YAML, "If-Match": '"1"'}
+    saves = [site.call("PUT", URL, content=hello(f"Hello-{number}"), headers=asked) for number in range(4)]
+    answers = await asyncio.gather(*saves)
+
+    assert sorted(each.status_code for each in answers) == [200, 412, 412, 412]
+
+
+LAYOUT = "layout: {greet: {x: 3, y: 4}}\n"
+
+
+async def test_a_save_in_another_layout_keeps_its_text_and_makes_no_version(site) -> None:
+    await site.save(hello())
+    moved = "# moved\n" + hello(more=LAYOUT)
+    answer = await site.call("PUT", URL, content=moved, headers=YAML)
+    again = await site.call("PUT", URL, content=moved, headers=YAML)
+
+    assert (answer.json()["version"], answer.headers["etag"], again.headers["etag"]) == (1, '"2"', '"2"')
+    assert answer.json()["definition"]["layout"] == {"greet": {"x": 3, "y": 4}}
+    assert (await site.call("GET", URL)).json()["definition"] == answer.json()["definition"]
+    assert (await site.call("GET", URL, headers={"Accept": "application/yaml"})).text == moved
+    assert (await site.call("GET", f"{URL}/versions/1")).json()["source"] == hello()
+
+
+async def test_the_next_version_takes_the_place_of_a_text_in_another_layout(site) -> None:
+    await site.save(hello())
+    await site.call("PUT", URL, content=hello(more=LAYOUT), headers=YAML)
+    patched = await site.call("PATCH", URL, json={"definition": {"variables": {"a": 1}}}, headers=MERGE)
+
+    assert (patched.json()["version"], patched.json()["definition"]["layout"]) == (2, {"greet": {"x": 3, "y": 4}})
+    restored = await site.call("POST", f"{URL}/versions/1/restore")
+    assert (restored.json()["version"], "layout" in restored.json()["definition"]) == (3, False)
+
+
+def hooked(name, more=""):
+    return hello(more=f"{more}triggers: [{{type: webhook, path: in}}]\n").replace("name: hello", f"name: {name}")
+
+
+async def test_a_webhook_path_that_another_pipeline_has_is_refused_when_saved_and_when_activated(site) -> None:
+    await site.save(hooked("draft", "state: draft\n"))
+    await site.save(hooked("first"))
+
+    saved = await site.call("POST", "/api/v1/pipelines", content=hooked("second"), headers=YAML)
+    activated = await site.call("POST", "/api/v1/pipelines/draft/activate")
+
+    for answer in (saved, activated):
+        assert (answer.status_code, answer.json()["code"]) == (409, "webhook-path-taken")
+        assert "'first' has the webhook path 'in'" in answer.json()["detail"]
+    await site.call("DELETE", "/api/v1/pipelines/first")
+    assert (await site.call("POST", "/api/v1/pipelines/draft/activate")).status_code == 200
+    assert (await site.call("POST", "/hooks/default/in")).status_code == 202
+
+
+async def test_the_event_loop_is_free_while_a_document_is_checked(site, monkeypatch) -> None:
+    going, checked_in = threading.Event(), []
+
+    def wait(*arguments, **named):
+        checked_in.append(threading.current_thread())
+        assert going.wait(5), "nothing else went on"
+        return real(*arguments, **named)
+
+    real = validation._validate
+    monkeypatch.setattr(validation, "_validate", wait)
+    calls = [
+        asyncio.create_task(site.call("POST", f"/api/v1/{path}", content=hello(), headers=YAML))
+        for path in ("pipelines:validate", "pipelines")
+    ]
+    assert (await site.call("GET", "/healthz")).status_code == 200
+    going.set()
+    assert [(await call).status_code for call in calls] == [200, 201]
+    assert threading.main_thread() not in checked_in
 
 
 async def test_an_unchanged_pipeline_is_not_sent_twice(site) -> None:
@@ -236,3 +323,24 @@ async def test_every_change_is_in_the_audit_log_with_who_from_where_and_hashes(s
     saved, created = entries[4], entries[5]
     assert (created["before"], entries[0]["after"]) == (None, None)
     assert saved["before"]["hash"] == created["after"]["hash"] != saved["after"]["hash"]
+
+
+async def test_a_change_that_can_not_be_written_into_the_audit_log_is_made_all_the_same(
+    site, monkeypatch, caplog
+) -> None:
+    async def refuse(entry):
+        raise StoreError("the disk is full")
+
+    await site.save(hello())
+    monkeypatch.setattr(site.orchestrator.store, "append_audit", refuse)
+    calls = [
+        await site.call("PUT", URL, content=hello("Bye"), headers=YAML),
+        await site.call("POST", f"{URL}/pause"),
+        await site.call("POST", f"{URL}/versions/1/restore"),
+        await site.call("DELETE", URL),
+    ]
+
+    assert [each.status_code for each in calls] == [200, 200, 200, 204]
+    gaps = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [record.action for record in gaps] == [f"pipeline.{act}" for act in ("save", "pause", "restore", "delete")]
+    assert {(record.target, record.reason) for record in gaps} == {("pipelines/hello", "the disk is full")}

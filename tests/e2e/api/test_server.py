@@ -10,6 +10,7 @@ from fastapi import Response
 from flume.errors import SettingError
 from orchestrator.api.event_stream import EventStream
 from orchestrator.api.server import serve
+from orchestrator.bus import namespace_topic
 
 
 async def app(scope, receive, send):
@@ -24,8 +25,18 @@ async def app(scope, receive, send):
     await EventStream(pieces())(scope, receive, send)
 
 
+NAPS = """\
+apiVersion: flume/v1
+kind: Pipeline
+metadata: {name: nap}
+triggers: [{type: webhook, path: nap, response: wait}]
+inputs: {for: {type: string, default: 1h}}
+nodes: [{id: nap, type: delay, config: {duration: "{{ inputs.for }}"}}]
+"""
+
+
 @asynccontextmanager
-async def serving(**options):
+async def serving(app=app, **options):
     stop = asyncio.Event()
     port = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(
@@ -38,6 +49,20 @@ async def serving(**options):
     finally:
         stop.set()
         await task
+
+
+async def waiting_call(site, port, path, **options):
+    """A call that waits for the run it has begun."""
+    with site.orchestrator.bus.subscribe(namespace_topic("default")) as changes:
+        call = asyncio.create_task(call_and_wait(f"http://127.0.0.1:{port}{path}", options))
+        async with asyncio.timeout(10):
+            await changes.wait()
+    return call
+
+
+async def call_and_wait(url, options):
+    async with httpx.AsyncClient() as client:
+        return await client.post(url, headers={"Prefer": "wait=60"}, **options)
 
 
 async def test_port_zero_takes_a_free_one_and_tells_it() -> None:
@@ -63,6 +88,30 @@ async def test_a_stream_ends_properly_when_the_server_stops() -> None:
         await task
 
     assert (first, rest) == (b": first\n\n", [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["/api/v1/pipelines/nap/invoke", "/hooks/default/nap"])
+async def test_a_caller_that_waits_when_the_server_stops_learns_where_its_run_is(site, path) -> None:
+    await site.save(NAPS)
+    async with serving(site.app, grace_s=0.05) as (port, stop, _):
+        call = await waiting_call(site, port, path)
+        stop.set()
+        answer = await call
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "running")
+    assert answer.headers["location"] == f"/api/v1/runs/{answer.json()['id']}"
+
+
+@pytest.mark.slow
+async def test_a_run_that_ends_soon_after_the_server_was_stopped_is_answered(site) -> None:
+    await site.save(NAPS)
+    async with serving(site.app, grace_s=10) as (port, stop, _):
+        call = await waiting_call(site, port, "/api/v1/pipelines/nap/invoke", json={"for": "300ms"})
+        stop.set()
+        answer = await call
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "completed")
 
 
 @pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nX-Long: ", b"GET /"])

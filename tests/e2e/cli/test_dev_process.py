@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -13,14 +14,42 @@ pytestmark = pytest.mark.slow
 NAP = "  - {id: nap, type: delay, config: {duration: 1s}}\n  - {id: end, type: template, config: {template: awake}}"
 
 
+SLOW_NODE = """
+import asyncio
+from pathlib import Path
+from flume.nodes import Node, NodeInput, registry
+
+@registry.register
+class Nap(Node):
+    name = "nap"
+
+    async def execute(self, input: NodeInput) -> str:
+        while not Path("w/go").exists():
+            await asyncio.sleep(0.02)
+        return "awake"
+"""
+
+
+def post(url):
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as answer:
+        return json.load(answer)
+
+
+def status_when_ended(url):
+    with urllib.request.urlopen(f"{url}/events", timeout=30) as stream:
+        stream.read()
+    with urllib.request.urlopen(url) as answer:
+        return json.load(answer)["status"]
+
+
 @pytest.fixture
 def start(tmp_path):
     """Starts a command in a process of its own, with its data in the test's folder."""
     running = []
 
-    def run(*arguments):
+    def run(*arguments, **settings):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("FLUME_")}
-        environment |= {"FLUME_DATA": str(tmp_path / "data"), "FLUME_GRACE": "1"}
+        environment |= {"FLUME_DATA": str(tmp_path / "data"), "FLUME_GRACE": "1", **settings}
         command = [sys.executable, "-P", "-m", "flume", *map(str, arguments)]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=tmp_path
@@ -102,6 +131,43 @@ def test_a_port_or_a_data_folder_that_is_taken_is_told_and_none_is_picked_silent
     assert third.returncode == 2
     assert "another program has it" in said
     assert "--port" in said
+
+
+def test_a_start_that_fails_for_its_port_moves_no_run_and_the_next_one_finishes_them(start, write, pipeline, port):
+    write("w/nap.py", SLOW_NODE)
+    write("w/nap.yaml", pipeline("  - {id: nap, type: nap}", name="nap"))
+    address = f"http://127.0.0.1:{port}/api/v1"
+    first = start("dev", "w", "--port", port)
+    lines_until(first, "Watching for changes")
+    runs = [post(f"{address}/pipelines/nap/invoke")["id"] for _ in range(3)]
+    first.kill()
+    first.communicate()
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        second = start("dev", "w", "--port", port)
+        said, _ = second.communicate(timeout=30)
+    assert second.returncode == 2
+    assert "another program has it" in said
+    write("w/go", "")
+    lines_until(start("dev", "w", "--port", port), "Watching for changes")
+    assert [status_when_ended(f"{address}/runs/{run}") for run in runs] == ["completed"] * 3
+
+
+def test_the_grace_is_spent_once_by_callers_and_nodes_together(start, write, pipeline, port):
+    write("w/nap.py", SLOW_NODE)
+    write("w/nap.yaml", pipeline("  - {id: nap, type: nap}", name="nap"))
+    process = start("dev", "w", "--port", port, FLUME_GRACE="2")
+    lines_until(process, "Watching for changes")
+    run = post(f"http://127.0.0.1:{port}/api/v1/pipelines/nap/invoke")["id"]
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        caller.sendall(f"GET /api/v1/runs/{run} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n".encode())
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert time.monotonic() - began < 3.5
+    assert process.returncode == 0
 
 
 def test_a_server_beyond_loopback_needs_tokens(start, port):

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -79,35 +80,90 @@ def test_control_c_cancels_the_run_and_exits_with_130(tmp_path):
     assert "cancelled" in rest
 
 
-def test_a_second_control_c_leaves_at_once(tmp_path):
-    (tmp_path / "stubborn.py").write_text(
-        "import time\n"
-        "from flume.nodes import Node, NodeInput, registry\n"
-        "@registry.register\n"
-        "class Stubborn(Node):\n"
-        '    name = "stubborn"\n'
-        "    def execute(self, input: NodeInput) -> None:\n"
-        "        self.context.progress('at work\\n')\n"
-        "        time.sleep(60)\n"
-    )
-    file = tmp_path / "p.yaml"
-    file.write_text(pipeline("  - {id: s, type: stubborn}"))
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "flume", "run", str(file), "--nodes", str(tmp_path / "stubborn.py")],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stderr is not None
+STUBBORN = """
+import asyncio, sys, time
+from flume.nodes import Node, NodeInput, registry
+
+@registry.register
+class Thread(Node):
+    name = "blocks-its-thread"
+
+    def execute(self, input: NodeInput) -> None:
+        print("at work", file=sys.stderr, flush=True)
+        time.sleep(60)
+
+@registry.register
+class Loop(Node):
+    name = "blocks-the-loop"
+
+    async def execute(self, input: NodeInput) -> None:
+        print("at work", file=sys.stderr, flush=True)
+        time.sleep(60)
+
+@registry.register
+class Deaf(Node):
+    name = "ignores-its-cancellation"
+
+    async def execute(self, input: NodeInput) -> None:
+        print("at work", file=sys.stderr, flush=True)
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                pass
+"""
+STUCK = ["blocks-its-thread", "blocks-the-loop", "ignores-its-cancellation"]
+
+
+@pytest.fixture
+def start_stuck(tmp_path):
+    """Starts `flume run` with a node of a type that does not stop; once it is at work."""
+    running = []
+
+    def start(node_type, grace):
+        (tmp_path / "stubborn.py").write_text(STUBBORN)
+        file = tmp_path / "p.yaml"
+        file.write_text(pipeline(f"  - {{id: s, type: {node_type}}}"))
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "flume", "run", str(file), "--nodes", str(tmp_path / "stubborn.py")],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "FLUME_GRACE": str(grace)},
+        )
+        running.append(process)
         wait_for_line(process, "at work")
-        process.send_signal(signal.SIGINT)
-        wait_for_line(process, "cancel")
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=10)
-    finally:
+        return process
+
+    yield start
+    for process in running:
         process.kill()
-    assert process.returncode in (130, -signal.SIGINT)
+        process.communicate()
+
+
+@pytest.mark.parametrize("node_type", STUCK)
+def test_a_second_control_c_leaves_at_once_whatever_a_node_does(start_stuck, node_type):
+    process = start_stuck(node_type, grace=1000)
+    process.send_signal(signal.SIGINT)
+    if node_type != "blocks-the-loop":
+        wait_for_line(process, "cancelling the run")
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        # The thread's node alone lets the command end by itself.
+        process.wait(0.5)
+        assert node_type == "blocks-its-thread"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("node_type", STUCK)
+def test_one_control_c_leaves_after_the_grace_whatever_a_node_does(start_stuck, node_type):
+    process = start_stuck(node_type, grace=0)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in said
 
 
 def wait_for_line(process, text):

@@ -1,5 +1,4 @@
 import json
-import os
 import runpy
 import subprocess
 import sys
@@ -41,6 +40,21 @@ def test_validate_reads_stdin_and_says_when_all_is_well(flume, pipeline):
     assert (done.code, done.out, done.err) == (0, "", "-: valid\n")
 
 
+def test_a_secret_that_is_not_set_here_is_noted_and_no_problem(flume, write, pipeline, monkeypatch):
+    headers = "{a: '{{ secrets.OURS }}', b: '{{ secrets.THEIRS }}'}"
+    node = f"  - {{id: h, type: http-request, config: {{url: 'http://x.test/', headers: {headers}}}}}"
+    file = write("s.yaml", pipeline(node))
+    monkeypatch.setenv("FLUME_SECRET_OURS", "hush-hush")
+    done = flume("validate", file)
+    assert (done.code, done.out) == (0, "")
+    valid, note = done.err.splitlines()
+    assert valid == f"{file}: valid"
+    assert note.startswith(f"{file}:5:")
+    assert "note: there is no secret 'THEIRS' here" in note
+    assert "flume validate --server" in note
+    assert json.loads(flume("validate", file, "-o", "json").out) == {"valid": True, "problems": []}
+
+
 def test_a_file_that_is_missing_is_wrong_usage(flume):
     assert flume("validate", "missing.yaml").code == 2
 
@@ -50,20 +64,18 @@ def test_the_starter_project_runs_and_its_test_passes(flume, tmp_path):
     assert flume("init", project).code == 0
     done = flume("run", project / "pipeline.yaml", "--nodes", project / "nodes", "-d", "name=Ada")
     assert json.loads(done.out) == {"result": "HELLO, ADA! HELLO, ADA!"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", str(project)]
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    tested = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd=project, env=environment, check=False
-    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(project)]
+    tested = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=project, check=False)
     assert "2 passed" in tested.stdout
+    assert "warning" not in (tested.stdout + tested.stderr).lower()
 
 
 def test_init_overwrites_nothing(flume, write, tmp_path):
-    file = write("conftest.py", "mine")
+    file = write("pytest.ini", "mine")
     done = flume("init", tmp_path)
     assert done.code == 1
     assert f"{file} is there already" in done.err
-    assert [each.name for each in tmp_path.iterdir()] == ["conftest.py"]
+    assert [each.name for each in tmp_path.iterdir()] == ["pytest.ini"]
 
 
 def test_a_new_node_can_be_loaded_and_shown(flume, tmp_path):

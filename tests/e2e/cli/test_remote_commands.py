@@ -28,7 +28,10 @@ def test_apply_says_what_became_of_each_document(flume, greeter, write, pipeline
     other = pipeline(BOOM, name="other")
     both = write("both.yaml", f"{greeter.read_text()}---\n{other}")
     assert flume("apply", "-f", both).out == "pipeline greeter configured, version 2\npipeline other created\n"
-    assert flume("apply", "-f", "-", stdin=other).out == "pipeline other unchanged\n"
+    assert flume("apply", "-f", both).out == "pipeline greeter unchanged\npipeline other unchanged\n"
+    commented = f"# Fails.\n{other}"
+    assert flume("apply", "-f", "-", stdin=commented).out == "pipeline other configured, version 1\n"
+    assert flume("apply", "-f", "-", stdin=commented).out == "pipeline other unchanged\n"
 
 
 def test_apply_tells_problems_at_their_place_in_the_file_and_saves_the_rest(flume, server, write, pipeline, tmp_path):
@@ -172,6 +175,36 @@ def test_an_unsaved_document_is_checked_and_run_on_the_server(flume, server, wri
     assert flume("run", good, "--server", server, "-d", "name=Ada").out == "Hello Ada\n"
     assert f"{bad}:5:19: unknown-node-type" in flume("run", bad, "--server", server).err
     assert f"{bad}:5:19: unknown-node-type" in flume("validate", bad, "--server", server).out
+
+
+def test_every_command_that_changes_something_can_tell_a_program_what_it_did(flume, server, write, pipeline):
+    def told(*arguments):
+        return json.loads(flume(*arguments, "-o", "json").out)
+
+    nap = "  - {id: nap, type: delay, config: {duration: 1h}}\ntriggers: [{id: often, type: interval, every: 1h}]"
+    file = write("s.yaml", pipeline(nap, name="sleeper"))
+    created = {"file": str(file), "name": "sleeper", "outcome": "created", "version": 1}
+    assert told("apply", "-f", file) == [created]
+    assert told("apply", "-f", file) == [{**created, "outcome": "unchanged"}]
+    file.write_text(file.read_text().replace("1h}}", "2h}}"))
+    assert told("apply", "-f", file) == [{**created, "outcome": "configured", "version": 2}]
+    assert told("pause", "sleeper")["status"] == "paused"
+    assert told("resume", "sleeper")["status"] == "active"
+    assert told("activate", "sleeper")["name"] == "sleeper"
+    assert told("pause", "sleeper", "--trigger", "often")["enabled"] is False
+    assert told("restore", "sleeper", "1")["version"] == 3
+    first, second = told("invoke", "sleeper")["id"], told("invoke", "sleeper")["id"]
+    assert told("cancel", first)["status"] == "cancelled"
+    assert [each["id"] for each in told("cancel", "--pipeline", "sleeper")["items"]] == [second]
+    assert told("retry", first, second)["items"][0]["ok"] is True
+    assert told("delete", "pipeline", "sleeper") == [{"name": "sleeper", "outcome": "deleted"}]
+
+
+def test_what_was_saved_is_told_a_program_although_another_document_was_not(flume, server, write, pipeline):
+    file = write("mixed.yaml", f"{pipeline(BOOM, name='fine')}---\n{pipeline('  - {id: a, type: lo}', name='bad')}")
+    done = flume("apply", "-f", file, "-o", "yaml")
+    assert (done.code, done.out.splitlines()[1]) == (1, "  name: fine")
+    assert "unknown-node-type" in done.err
 
 
 def test_namespaces_are_kept_apart(flume, greeter):

@@ -21,7 +21,7 @@ from flume.source import read_source
 from orchestrator.bus import MemoryBus
 from orchestrator.engine import Limits
 from orchestrator.runs import Start
-from orchestrator.service import Options, Orchestrator, running_orchestrator
+from orchestrator.service import Options, Orchestrator, Parts, build_orchestrator
 from orchestrator.store import CommitResult, Verdict
 from orchestrator.stores.sqlite.store import SqliteStore
 from orchestrator.values import RunValues
@@ -106,6 +106,15 @@ def _node_classes(does: dict[str, Callable[..., Any]]):
         name = "pure-call"
         pure = True
 
+        async def execute(self, input):
+            return does[self.config.do](self.context, input.value)
+
+    class PureThreadCall(Node):
+        """Calls the function in a thread, although it is pure."""
+
+        name = "pure-thread-call"
+        pure = True
+
         def execute(self, input):
             return does[self.config.do](self.context, input.value)
 
@@ -118,7 +127,7 @@ def _node_classes(does: dict[str, Callable[..., Any]]):
         async def execute(self, input):
             return await does[self.config.do](self.context, input.value)
 
-    classes = (Call, ThreadCall, PureCall, PureAsyncCall)
+    classes = (Call, ThreadCall, PureCall, PureThreadCall, PureAsyncCall)
     for node_class in classes:
         node_class.Config, node_class.Input = Config, Input
     return classes
@@ -228,6 +237,7 @@ async def opened(
     wrap=lambda store: store,
     limits=None,
     grace_s=0.0,
+    retention_days=0,
     crash_point=lambda name: None,
     fires_schedules=False,
     inline_effects=256,
@@ -244,23 +254,27 @@ async def opened(
         inline_effects=inline_effects,
         limits=limits or Limits(),
         grace_s=grace_s,
+        retention_days=retention_days,
         fires_schedules=fires_schedules,
     )
     async with (
         SqliteStore.temporary() if folder is None else SqliteStore.open(folder) as store,
         InProcessExecutor(NodeSettings(), secrets) as executor,
-        running_orchestrator(
-            store=wrap(store),
-            bus=bus or MemoryBus(),
-            registry=registry,
-            executors=lanes or dict.fromkeys(Lane, executor),
-            options=options,
-            clock=clock,
-            crash_point=crash_point,
-            jitter=jitter,
-        ) as orchestrator,
     ):
-        yield World(orchestrator, does)
+        orchestrator = await build_orchestrator(
+            Parts(
+                store=wrap(store),
+                bus=bus or MemoryBus(),
+                registry=registry,
+                executors=lanes or dict.fromkeys(Lane, executor),
+                options=options,
+                clock=clock,
+                crash_point=crash_point,
+                jitter=jitter,
+            )
+        )
+        async with orchestrator.working():
+            yield World(orchestrator, does)
 
 
 @pytest.fixture

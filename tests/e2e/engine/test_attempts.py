@@ -159,8 +159,8 @@ async def test_waiting_for_a_thread_is_not_an_attempts_time(open_world):
         assert (await world.end(run_id)).status is RunStatus.COMPLETED
 
 
-@pytest.mark.parametrize("kind", ["thread-call", "pure-call"])
-@pytest.mark.parametrize("error", [StopIteration(), SystemExit(3), KeyError("x")])
+@pytest.mark.parametrize("kind", ["thread-call", "pure-call", "pure-thread-call"])
+@pytest.mark.parametrize("error", [StopIteration(), SystemExit(3), KeyboardInterrupt(), KeyError("x")])
 async def test_whatever_a_function_raises_is_a_failed_node(world, kind, error):
     def work(context, value):
         raise error
@@ -171,7 +171,7 @@ async def test_whatever_a_function_raises_is_a_failed_node(world, kind, error):
 
 
 @pytest.mark.parametrize("kind", ["call", "pure-async-call"])
-@pytest.mark.parametrize("error", [SystemExit(3), KeyError("x")])
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), KeyError("x")])
 async def test_whatever_a_coroutine_raises_is_a_failed_node(world, kind, error):
     async def work(context, value):
         raise error
@@ -179,6 +179,47 @@ async def test_whatever_a_coroutine_raises_is_a_failed_node(world, kind, error):
     world.does["work"] = work
     run = await world.go({"id": "a", "type": kind, "config": {"do": "work"}})
     assert (run.status, run.root.error.code) == (RunStatus.FAILED, "exception")
+
+
+@pytest.mark.parametrize("kind", ["call", "pure-async-call"])
+async def test_a_node_that_cancels_its_own_task_fails(world, kind):
+    async def work(context, value):
+        asyncio.current_task().cancel()
+        await asyncio.sleep(60)
+
+    world.does["work"] = work
+    run = await world.go({"id": "a", "type": kind, "config": {"do": "work"}})
+    assert (run.status, run.root.error.code) == (RunStatus.FAILED, "exception")
+    assert "not by Flume" in run.root.error.message
+    assert world.engine.active_count == 0
+
+
+async def test_a_pure_function_that_blocks_keeps_nobody_waiting_and_times_out(world):
+    stuck = threading.Event()
+    world.does["work"] = lambda context, value: stuck.wait(20)
+    run_id = await world.begin({"id": "a", "type": "pure-thread-call", "config": {"do": "work"}, "timeout": "50ms"})
+    other = await world.go({"id": "t", "type": "template", "config": {"template": "x"}}, name="other")
+    assert other.status is RunStatus.COMPLETED
+    assert (await world.end(run_id)).root.error.code == "timeout"
+    stuck.set()
+
+
+async def test_an_attempts_time_adds_up_also_when_it_failed_or_waited_its_turn(open_world):
+    async def work(context, value):
+        await asyncio.sleep(0.02)
+        raise NodeError("no", code="refused", retryable=True)
+
+    async with open_world(does={"work": work}, inline_effects=1) as world:
+        node = {**CALL, "retry": {"attempts": 2, "delay": "1ms"}, "onError": "continue"}
+        run = await world.go(node, {**node, "id": "b"})
+    states = [run.root.nodes[NodeId(node)] for node in "ab"]
+    attempts = [attempt for state in states for attempt in state.attempts]
+    assert len(attempts) == 4
+    for attempt in attempts:
+        assert sum(attempt.timing.values()) == attempt.ended_at - attempt.started_at
+        assert attempt.timing["executeMs"] >= 15
+    assert max(attempt.timing["queuedMs"] for attempt in attempts) >= 15
+    assert [state.meta["timing"] for state in states] == [state.attempts[-1].timing for state in states]
 
 
 async def test_a_pure_coroutine_that_waits_works_as_a_task(world):
@@ -204,15 +245,27 @@ async def test_a_value_that_no_store_can_hold_fails_as_bad_output(world):
 class BrokenExecutor:
     """Breaks its contract: it raises."""
 
+    def __init__(self, error):
+        self.error = error
+
     async def execute(self, invocation, reports):
-        raise LookupError("a defect")
+        raise self.error
 
     def execute_at_once(self, invocation, reports):
-        raise LookupError("a defect")
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), asyncio.CancelledError()])
+async def test_a_task_that_ends_without_an_answer_ends_its_node_and_nothing_else(open_world, error, caplog):
+    async with open_world(lanes=dict.fromkeys(Lane, BrokenExecutor(error))) as world:
+        run = await world.go(CALL)
+        assert (run.status, run.root.error.code) == (RunStatus.FAILED, "exception")
+        assert type(error).__name__ in run.root.error.message
+    assert "an attempt was ended from within" in caplog.messages
 
 
 async def test_a_defect_of_flume_itself_ends_the_node_and_not_all_runs(open_world, caplog):
-    async with open_world(lanes=dict.fromkeys(Lane, BrokenExecutor())) as world:
+    async with open_world(lanes=dict.fromkeys(Lane, BrokenExecutor(LookupError("a defect")))) as world:
         for kind in ("call", "pure-call"):
             run = await world.go({"id": "a", "type": kind, "config": {"do": "work"}})
             assert (run.status, run.root.error.code) == (RunStatus.FAILED, "internal")

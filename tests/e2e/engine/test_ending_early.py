@@ -196,14 +196,20 @@ async def test_an_answer_that_came_before_the_stop_is_recorded(open_world, tmp_p
     assert len(calls) == 2
 
 
-async def test_an_attempt_that_was_under_way_at_three_deaths_fails_as_crashed(open_world, tmp_path, held):
+async def test_an_attempt_that_was_under_way_at_three_deaths_fails_as_crashed(
+    open_world, tmp_path, held, fragile, monkeypatch
+):
+    # A process whose store fails while it stops leaves behind what one that dies does.
+    monkeypatch.setattr("orchestrator.engine.DRAIN_S", 0.01)
     nodes = [CALL, {"id": "rescue", "type": "template", "config": {"template": "{{ a.error.code }}"}}]
-    async with open_world(tmp_path, does={"work": held}) as world:
+    async with open_world(tmp_path, does={"work": held}, wrap=fragile) as world:
         run_id = await world.begin(*nodes, edges=["a>rescue:error"])
         await world.is_true(lambda: held.started == 1)
+        fragile.store.failing = True
     for number in (2, 3):
-        async with open_world(tmp_path, does={"work": held}) as world:
+        async with open_world(tmp_path, does={"work": held}, wrap=fragile) as world:
             await world.is_true(lambda number=number: held.started == number)
+            fragile.store.failing = True
     async with open_world(tmp_path, does={"work": held}) as world:
         run = await world.end(run_id)
         assert await world.output(run) == "crashed"

@@ -78,3 +78,20 @@ async def test_a_sleeping_node_keeps_a_large_value(open_world, clock):
         clock.forward(3_600_000)
         await world.keeper.round()
         assert await world.output(await world.end(run_id)) == 100_000
+
+
+async def test_what_a_run_stored_apart_leaves_memory_with_it(world):
+    release = asyncio.Event()
+
+    async def work(context, value):
+        await release.wait()
+        return value
+
+    world.does["work"] = work
+    call = {"id": "a", "type": "call", "config": {"do": "work"}, "inputs": {"value": "{{ trigger.data }}"}}
+    run_id = await world.begin(call, data="x" * 100_000)
+    await world.is_true(lambda: world.engine.payload_bytes >= 100_000)
+    release.set()
+    await world.end(run_id)
+    await world.is_true(lambda: world.engine.active_count == 0)
+    assert world.engine.payload_bytes == 0

@@ -1,12 +1,15 @@
 """Time triggers, round by round, with a clock that a test moves."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
-from flume.errors import StoreError, UnavailableError
+from flume.errors import ConflictError, StoreError, UnavailableError
 from flume.pipeline import PipelineStatus
+from orchestrator import scheduler
 from orchestrator.engine import Limits
+from orchestrator.scheduler import Scheduler
 from orchestrator.store import RunFilter
 
 NOTE = {"id": "a", "type": "log", "inputs": {"message": "x"}}
@@ -223,6 +226,48 @@ async def test_the_next_round_waits_no_longer_than_until_the_next_due_time(open_
         await world.orchestrator.scheduler.round()
         clock.forward(900)
         assert await world.orchestrator.scheduler.round() == pytest.approx(0.1)
+
+
+async def test_schedules_go_on_after_any_error_that_is_told_once(open_world, clock, caplog):
+    class Stubborn:
+        """A store that refuses to tell what is due, twice."""
+
+        def __init__(self, store):
+            self._store, self.refusals = store, 2
+
+        def __getattr__(self, name):
+            return getattr(self._store, name)
+
+        async def due_schedules(self, now, *, limit):
+            if self.refusals:
+                self.refusals -= 1
+                raise ConflictError("changed by another", code="stale")
+            return await self._store.due_schedules(now, limit=limit)
+
+    async with open_world(clock=clock) as world:
+        parts, store = world.orchestrator, Stubborn(world.store)
+        await world.keep(NOTE, **cron())
+        await move(world, clock, "2026-03-01T12:01:00")
+        clock.now = at("2026-03-01T12:10:00")
+        stubborn = Scheduler(store=store, plans=parts.plans, runs=parts.runs, clock=clock, poll_s=0.001)
+        working = asyncio.create_task(stubborn.run())
+        while not await fired(world):
+            assert not working.done()
+            await asyncio.sleep(0.002)
+        working.cancel()
+        assert caplog.messages.count("schedules can't be followed; trying again") == 1
+
+
+async def test_more_schedules_than_are_fired_in_one_round_are_all_fired_in_the_next(open_world, clock, monkeypatch):
+    monkeypatch.setattr(scheduler, "BATCH", 2)
+    async with open_world(clock=clock) as world:
+        triggers = [{"id": f"t{number}", "type": "cron", "schedule": "*/10 * * * *"} for number in range(5)]
+        await world.keep(NOTE, triggers=triggers)
+        await move(world, clock, "2026-03-01T12:01:00")
+        clock.now = at("2026-03-01T12:10:00")
+        waits = [await world.orchestrator.scheduler.round() for _ in range(3)]
+        assert waits == [0.0, 0.0, 1.0]
+        assert await fired(world) == ["2026-03-01T12:10:00Z"] * 5
 
 
 async def test_a_due_time_waits_while_the_process_has_enough_to_do(open_world, clock):

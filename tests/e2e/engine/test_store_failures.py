@@ -116,6 +116,7 @@ async def test_a_run_whose_failure_can_not_be_stored_either_is_let_go_of(open_wo
         await asyncio.sleep(0.05)
         assert fragile.store.tries == tries
     assert "the store refused a commit" in caplog.messages
+    assert [message for message in caplog.messages if message.startswith("a run can neither go on nor be failed")]
 
 
 async def test_a_new_run_that_can_never_be_stored_is_refused(open_world, fragile):

@@ -1,10 +1,12 @@
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eventing.in_process import MAX_LOG_FIELDS, MAX_LOG_MESSAGE, InProcessExecutor
+from eventing.in_process import MAX_FAILURE_MESSAGE, InProcessExecutor
 from eventing.invocations import Failed, Invocation
+from eventing.node_logs import MAX_LOG_FIELDS, MAX_LOG_MESSAGE
 from flume.errors import NodeError
 from flume.nodes import Node, NodeInput
 from flume.nodes.describe import describe
@@ -91,6 +93,102 @@ async def test_a_failure_says_whether_anybody_answered(executor, error, code, an
     failed = await executor.execute(invocation(work), Reports())
     assert isinstance(failed, Failed)
     assert (failed.code, failed.answered) == (code, answered)
+
+
+class Odd(BaseException):
+    """Something that is not even an exception."""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (asyncio.CancelledError(), "cancelled, and not by Flume"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (GeneratorExit(), "GeneratorExit"),
+        (Odd("x"), "Odd: x"),
+        (SystemExit(3), "tried to end the process, with 3"),
+        (StopIteration(1), "StopIteration"),
+    ],
+)
+@pytest.mark.parametrize("is_plain", [True, False])
+@pytest.mark.parametrize("pure", [True, False])
+async def test_whatever_a_node_raises_is_how_it_failed_and_nothing_more(executor, error, said, is_plain, pure):
+    def plainly(self, input):
+        raise error
+
+    async def coroutine(self, input):
+        raise error
+
+    work = invocation(plainly if is_plain else coroutine, pure=pure)
+    assert executor.execute_at_once(work, Reports()) is None
+    failed = await executor.execute(work, Reports())
+    assert (failed.code, failed.retryable, failed.answered) == ("exception", True, True)
+    assert said in failed.message
+    assert asyncio.current_task().cancelling() == 0
+
+
+async def test_a_node_that_waits_for_a_task_that_was_cancelled_fails(executor):
+    async def work(self, input):
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    failed = await executor.execute(invocation(work), Reports())
+    assert (failed.code, "not by Flume" in failed.message) == ("exception", True)
+
+
+async def test_a_node_that_trips_over_its_cancellation_has_not_failed(executor):
+    begun = asyncio.Event()
+
+    async def work(self, input):
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("tripped")
+
+    task = asyncio.create_task(executor.execute(invocation(work), Reports()))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_failure_is_kept_in_bounds_and_can_be_encoded(executor):
+    async def work(self, input):
+        raise NodeError("open-sesame \ud800" + "x" * 2 * MAX_FAILURE_MESSAGE, code="bad\udfff", retryable=False)
+
+    failed = await executor.execute(invocation(work), Reports())
+    assert (len(failed.message), failed.code) == (MAX_FAILURE_MESSAGE, "bad?")
+    assert failed.message.startswith("••• ?xxx")
+
+
+async def test_time_runs_out_for_a_plain_function_too_pure_or_not(executor):
+    stuck, seen = threading.Event(), []
+
+    def work(self, input):
+        seen.append(self.context)
+        stuck.wait(20)
+
+    for pure in (True, False):
+        slow = invocation(work, pure=pure, timeout=0.01)
+        assert executor.execute_at_once(slow, Reports()) is None
+        assert (await executor.execute(slow, Reports())).code == "timeout"
+    stuck.set()
+    assert [context.cancelled for context in seen] == [True, True]
+
+
+async def test_what_was_computed_at_once_for_longer_than_it_may_has_timed_out():
+    ticks = iter([0.0, 5.0, 10.0, 16.0])
+
+    async def work(self, input):
+        return 1
+
+    async with InProcessExecutor(NodeSettings(), {}, timer=lambda: next(ticks)) as executor:
+        pure = invocation(work, pure=True, timeout=5.0)
+        assert executor.execute_at_once(pure, Reports()) == Result(1)
+        late = executor.execute_at_once(pure, Reports())
+    assert late == Failed("timeout", "no answer within 5 s", retryable=True, answered=False)
 
 
 async def test_time_runs_out_without_an_answer(executor):

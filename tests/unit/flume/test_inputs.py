@@ -160,10 +160,12 @@ def test_a_broken_input_is_still_known() -> None:
     assert definitions == (InputDefinition("a", {}, False, 3), InputDefinition("b", {}))
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
-        st.none() | st.integers() | st.floats() | st.text() | st.binary(),
-        lambda v: st.lists(v) | st.dictionaries(st.text() | st.sampled_from(["a", "b"]), v),
+        st.none() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=3),
+        lambda v: st.lists(v, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "c", ""]), v, max_size=3),
+        max_leaves=8,
     )
 )
 def test_anything_may_be_given(given_value: Any) -> None:

@@ -131,6 +131,48 @@ def test_all_problems_are_found_in_one_pass():
     }
 
 
+def test_a_node_with_a_bad_id_has_its_other_problems_told_and_is_no_gap_in_the_graph():
+    found = problems(
+        log("a"),
+        log("Bad_Id", "{{ nobody.output }}", when=False),
+        log("b", "{{ a.output }}"),
+        edges=["a>Bad_Id", "Bad_Id>b"],
+    )
+    assert found == [
+        ("bad-name", "/nodes/1/id"),
+        ("unknown-reference", "/nodes/1/inputs/message"),
+        ("never-runs", "/nodes/1/when"),
+    ]
+
+
+def test_a_node_whose_id_is_a_reserved_word_does_not_take_the_word_from_the_others():
+    found = problems(log("inputs"), log("b", "{{ inputs.topic }}"), edges=["inputs>b"], inputs={"topic": {}})
+    assert found == [("reserved-id", "/nodes/0/id")]
+
+
+def test_a_node_without_an_id_has_its_other_problems_told_but_no_missing_edge():
+    nameless = {"type": "log", "inputs": {"message": "{{ a.output }}", "level": "{{ nobody }}"}}
+    assert problems(log("a"), nameless) == [
+        ("missing-key", "/nodes/1"),
+        ("unknown-key", "/nodes/1/inputs/level"),
+        ("unknown-reference", "/nodes/1/inputs/level"),
+    ]
+
+
+def test_a_node_without_a_type_is_no_gap_in_the_graph():
+    assert problems(log("a"), {"id": "b"}, log("c", "{{ a.output }}"), edges=["a>b", "b>c"]) == [
+        ("missing-key", "/nodes/1")
+    ]
+
+
+def test_two_nodes_with_one_id_have_the_problems_of_both_told():
+    assert problems(log("a", "{{ nobody }}"), http("a", urll="x"), log("b"), edges=["a>b"]) == [
+        ("unknown-reference", "/nodes/0/inputs/message"),
+        ("duplicate-id", "/nodes/1/id"),
+        ("unknown-key", "/nodes/1/config/urll"),
+    ]
+
+
 def test_positions_are_those_of_the_text():
     text = (
         "apiVersion: flume/v1\nkind: Pipeline\nmetadata: {name: sample}\nnodes:\n"
@@ -183,6 +225,43 @@ def test_a_while_condition_sees_the_item_and_what_lies_before():
     node = {"id": "a", "type": "loop", "config": {"body": body, "while": "item.n < start.output", "max": 3}}
     assert problems(log("start"), node, edges=["start>a"]) == []
     assert problems(log("start"), node) == [("unreachable-reference", "/nodes/1/config/while")]
+
+
+def repeated(inputs=None, **config):
+    return {"id": "a", "type": "loop", "config": {"body": {"nodes": [log("x")]}, **config}, "inputs": inputs or {}}
+
+
+@pytest.mark.parametrize(
+    ("config", "inputs", "code", "pointer"),
+    [
+        ({}, {}, "loop-source", "/nodes/0"),
+        ({"times": None}, {}, "loop-source", "/nodes/0"),
+        ({"times": 1}, {"items": [1]}, "loop-source", "/nodes/0"),
+        ({"times": "{{ 1 }}"}, {"items": "{{ [1] }}"}, "loop-source", "/nodes/0"),
+        ({"times": 1, "while": "true", "max": 3}, {}, "loop-source", "/nodes/0"),
+        ({"times": 1, "max": 3}, {}, "loop-source", "/nodes/0/config/max"),
+        ({"while": "true"}, {}, "missing-value", "/nodes/0/config"),
+        ({"while": "true", "max": None}, {}, "missing-value", "/nodes/0/config"),
+        ({}, {"items": None}, "bad-value", "/nodes/0/inputs/items"),
+        ({"while": "true", "max": "{{ 5 }}"}, {}, "template-not-allowed", "/nodes/0/config/max"),
+        ({"times": 1, "concurrency": "{{ 5 }}"}, {}, "template-not-allowed", "/nodes/0/config/concurrency"),
+        ({"times": 1, "onItemError": "{{ 'fail' }}"}, {}, "template-not-allowed", "/nodes/0/config/onItemError"),
+        ({"while": "true", "max": True}, {}, "bad-value", "/nodes/0/config/max"),
+        ({"while": "true", "max": 0}, {}, "bad-value", "/nodes/0/config/max"),
+    ],
+)
+def test_a_loop_says_in_the_document_how_often_it_may_run(config, inputs, code, pointer):
+    assert problems(repeated(inputs, **config)) == [(code, pointer)]
+
+
+def test_a_loops_bound_and_width_reach_the_plan_however_the_number_is_written():
+    loop_plan = plan_of(repeated(concurrency=2.0, **{"while": "true", "max": 5.0})).nodes["a"].loop
+    assert (loop_plan.limit, loop_plan.concurrency) == (5, 2)
+    assert (type(loop_plan.limit), type(loop_plan.concurrency)) == (int, int)
+
+
+def test_a_loop_whose_condition_is_null_has_none():
+    assert plan_of(repeated(times=3, **{"while": None})).nodes["a"].loop.condition is None
 
 
 def test_variables_are_those_of_the_pipeline_and_those_set_before():

@@ -234,6 +234,26 @@ def test_the_hint_for_a_template_with_double_quotes_uses_single_ones() -> None:
     assert only_problem('a: {{ x["y"] }}').hint == "put the value in quotes: '{{ x[\"y\"] }}'"
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("trigger: {type: cron, schedule: @daily}", "@daily"),
+        ("trigger: {schedule: @daily, type: cron}", "@daily"),
+        ("trigger: {schedule: */5 1,2 * * *, type: cron}", "*/5 1,2 * * *"),
+        ("a: {b: {c: @d}}", "@d"),
+        ("a: [@x, y]", "@x"),
+        ("a: [@x,", "@x"),
+        ("a: {b: {{ x }} {{ y }}}", "{{ x }} {{ y }}"),
+        ("a: @x, y}", "@x, y}"),
+        ("{a: 1}: @x]", "@x]"),
+    ],
+)
+@pytest.mark.usefixtures("each_parser")
+def test_the_hint_to_quote_a_value_shows_the_value_and_not_what_encloses_it(line: str, value: str) -> None:
+    problem = problems_of(line)[0]
+    assert problem.hint == f'put the value in quotes: "{value}"'
+
+
 @pytest.mark.parametrize("value", ["@daily", "*/5 * * * *", "* * * * *", "%x", "`x`", "|x", "&", ">>x"])
 @pytest.mark.usefixtures("each_parser")
 def test_a_value_that_begins_with_a_sign_of_yaml_gets_the_hint_to_quote_it(value: str) -> None:
@@ -285,6 +305,7 @@ def test_nesting_of_json_is_bounded_too() -> None:
     assert (problem.code, problem.line, problem.column) == ("too-deep", 1, 64 * 5 + 1)
 
 
+@pytest.mark.slow
 def test_size_and_number_of_values_are_bounded() -> None:
     assert only_problem("a" * (MAX_BYTES + 1)).code == "too-large"
     assert only_problem("가" * (MAX_BYTES // 3 + 1)).code == "too-large"

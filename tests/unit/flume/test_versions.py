@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ DEFINITIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(DEFINITIONS, DEFINITIONS)
 def test_there_are_changes_exactly_when_the_hashes_differ(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert (definition_changes(before, after) == ()) == (definition_hash(before) == definition_hash(after))

@@ -16,12 +16,19 @@ from functions.nodes.http import HttpResponse
 BUILT_IN = {
     "condition": ("Logic", True),
     "delay": ("Utility", False),
+    "embedding": ("AI", False),
     "error": ("Utility", False),
     "http-request": ("HTTP", False),
     "http-response": ("HTTP", False),
     "json-transform": ("Transform", True),
+    "llm-chat": ("AI", False),
+    "llm-generate": ("AI", False),
     "log": ("Utility", True),
     "loop": ("Logic", False),
+    "mongodb-insert": ("Database", False),
+    "mongodb-query": ("Database", False),
+    "redis-get": ("Database", False),
+    "redis-set": ("Database", False),
     "switch": ("Logic", True),
     "template": ("Transform", True),
     "variable-set": ("Logic", True),
@@ -35,12 +42,30 @@ def test_every_built_in_type_is_found_and_described() -> None:
 
     assert registry.failures == ()
     assert {name: (found[name].category, found[name].pure) for name in BUILT_IN} == BUILT_IN
-    assert all(found[name].run_on == "engine" and found[name].description for name in BUILT_IN)
+    assert all(found[name].description for name in BUILT_IN)
+    assert {name for name in BUILT_IN if found[name].run_on == "gpu"} == {"embedding", "llm-chat", "llm-generate"}
 
 
 @pytest.mark.slow
 def test_describing_the_http_node_imports_no_http_client() -> None:
     code = "import sys; from functions.nodes.http import HttpRequest; sys.exit('httpx' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_describing_the_llm_nodes_imports_no_client() -> None:
+    code = "import sys; from functions.nodes.llm import LlmChat; sys.exit('openai' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_describing_the_database_nodes_imports_no_driver() -> None:
+    drivers = "{'bson', 'pymongo', 'redis'} & set(sys.modules)"
+    code = (
+        f"import sys, functions.nodes.mongodb, functions.nodes.redis_keys; sys.exit(str({drivers}) if {drivers} else 0)"
+    )
 
     assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0
 

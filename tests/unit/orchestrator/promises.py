@@ -12,7 +12,18 @@ from flume.plan import Plan
 from orchestrator.events import Command, NodeSkipped, StartAttempt, Tick
 from orchestrator.machine import advance
 from orchestrator.recovery import is_asleep, pending, restored, wake_at
-from orchestrator.state import LoopState, NodeState, NodeStatus, Run, RunStatus, Scope
+from orchestrator.state import (
+    Inline,
+    LoopState,
+    ManyOutputs,
+    NodeState,
+    NodeStatus,
+    Run,
+    RunStatus,
+    Scope,
+    SingleOutput,
+    Stored,
+)
 
 FAR = Millis(10**15)
 
@@ -40,6 +51,8 @@ def check_run(plan: Plan, run: Run) -> None:
             _loop_adds_up(plan, run, instance_in(path, node_id), state, state.loop)
     _items_have_a_loop(run)
     _bookkeeping_follows_from_nodes(plan, run)
+    _inline_values_add_up(run)
+    _attempts_add_up(run)
     _wakes_when_due(plan, run)
     assert run.status.is_ended or run.root.output is None
 
@@ -170,6 +183,33 @@ def _bookkeeping_follows_from_nodes(plan: Plan, run: Run) -> None:
         if scope.status is RunStatus.RUNNING:
             assert worked_out.scopes[path].arrivals == scope.arrivals
             assert worked_out.scopes[path].unsettled == scope.unsettled
+
+
+def _inline_values_add_up(run: Run) -> None:
+    if run.status is not RunStatus.RUNNING:
+        return
+    values: list[Stored | None] = [run.origin.trigger.data, run.origin.inputs]
+    for path, _, state in nodes_of(run):
+        if run.scopes[path].status is RunStatus.RUNNING:
+            values.append(state.output)
+            if state.loop is not None:
+                values.append(state.loop.items)
+                match state.loop.last:
+                    case SingleOutput(_, value):
+                        values.append(value)
+                    case ManyOutputs(several):
+                        values.extend(several.values())
+    assert run.inline_bytes == sum(len(value.encoded) for value in values if isinstance(value, Inline))
+
+
+def _attempts_add_up(run: Run) -> None:
+    for _, _, state in nodes_of(run):
+        for attempt in state.attempts:
+            assert attempt.timing is not None
+            assert sum(attempt.timing.values()) == max(attempt.ended_at - attempt.started_at, 0)
+            assert min(attempt.timing.values()) >= 0
+        if state.attempts and state.status.is_settled:
+            assert state.status is NodeStatus.CANCELLED or (state.meta or {})["timing"] == state.attempts[-1].timing
 
 
 def _wakes_when_due(plan: Plan, run: Run) -> None:

@@ -18,6 +18,7 @@ from orchestrator.events import (
     NodeFailed,
     NodeSkipped,
     NodeSlept,
+    Released,
     RunStarted,
     TakenOver,
     Tick,
@@ -83,6 +84,9 @@ class Story:
 
     def cancel(self) -> "Story":
         return self.send(CancelRequested(self.now))
+
+    def release(self) -> "Story":
+        return self.send(Released(self.now))
 
     def take_over(self) -> "Story":
         return self.send(TakenOver(self.now))

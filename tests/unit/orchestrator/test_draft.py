@@ -1,9 +1,11 @@
 """The working copy of a run: what was not touched is shared, what was is new."""
 
+from dataclasses import replace
+
 from flume.ids import ROOT, Millis, NodeId, ScopePath
 from orchestrator.draft import Draft
 from orchestrator.records import inline
-from orchestrator.state import NodeState, NodeStatus, PayloadRef, RunStatus
+from orchestrator.state import NodeState, NodeStatus, PayloadRef, RunStatus, Stored
 from tests.unit.orchestrator.plans import plan_of
 from tests.unit.orchestrator.story import Story
 
@@ -72,11 +74,16 @@ def test_a_scope_that_is_not_under_way_has_no_nodes() -> None:
     assert draft.node(ScopePath("each[9].x")) is None  # type: ignore[arg-type]
 
 
-def test_only_values_kept_in_the_run_count_as_inline() -> None:
+def test_only_values_kept_in_the_run_count_as_inline_and_only_while_they_are() -> None:
     story = looping()
-    draft = Draft(story.plan, story.run, AT)
-    draft.open(ROOT)
-    draft.count(inline("12"))
-    draft.count(PayloadRef("f" * 24, 1_000_000))
-    draft.count(None)
-    assert draft.finish()[0].inline_bytes == story.run.inline_bytes + len('"12"')
+    held = story.run.inline_bytes
+
+    def held_with(output: Stored | None) -> int:
+        draft = Draft(story.plan, story.run, AT)
+        draft.put(ROOT, NodeId("a"), replace(STATE, output=inline("in its place")))
+        draft.put(ROOT, NodeId("a"), replace(STATE, output=output))
+        return draft.finish()[0].inline_bytes
+
+    assert held_with(inline("12")) == held + len('"12"')
+    assert held_with(PayloadRef("f" * 24, 1_000_000)) == held
+    assert held_with(None) == held

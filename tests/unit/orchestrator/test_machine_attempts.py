@@ -4,10 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from flume.ids import Instance
+from flume.ids import Instance, Millis
 from flume.pipeline import Backoff, RetryPolicy
-from orchestrator.events import LoopOpened, NodeCompleted, NodeSlept, PhaseChanged, StartAttempt, StopAttempt, Tick
-from orchestrator.machine import MAX_ATTEMPTS_KEPT
+from orchestrator.attempts import MAX_ATTEMPTS_KEPT
+from orchestrator.events import (
+    LoopOpened,
+    NodeCompleted,
+    NodeSlept,
+    PhaseChanged,
+    Released,
+    StartAttempt,
+    StopAttempt,
+    Tick,
+)
 from orchestrator.records import inline
 from orchestrator.recovery import is_asleep, pending, wake_at
 from orchestrator.state import NULL, Failure, Phase
@@ -188,6 +197,66 @@ def test_an_attempt_whose_owners_died_three_times_in_a_row_has_crashed() -> None
     assert story.status == "failed"
     assert story.run.root.error is not None
     assert (story.run.root.error.code, story.run.root.error.node) == ("crashed", "a")
+
+
+def test_an_owner_that_stops_in_good_order_is_no_death() -> None:
+    story = Story(plan_of("a, b, each", loops={"each": "x"})).complete("b").open_loop("each", 1)
+    for _ in range(5):
+        story.release().take_over()
+    assert (story.node("a").recoveries, story.node("each[0].x").recoveries, story.status) == (0, 0, "running")
+    assert story.take_over().node("a").recoveries == 1
+    assert story.release().take_over().node("a").recoveries == 1
+
+
+def test_releasing_a_run_with_nothing_under_way_changes_nothing() -> None:
+    story = Story(plan_of("a, b", retry={"b": 2})).sleep("a", 50).fail("b", retryable=True)
+    assert story.ignores(Released(story.now))
+    assert Story(plan_of("a")).release().ignores(Released(START))
+
+
+def test_a_release_counts_for_the_attempt_it_met_alone() -> None:
+    story = retried().release().fail("a", retryable=True).wait(1000)
+    assert story.take_over().node("a").recoveries == 1
+
+
+def test_a_release_counts_for_the_step_of_a_loop_it_met_alone() -> None:
+    story = Story(plan_of("each", loops={"each": "x"}, limits={"each": 5})).open_loop("each", None).release()
+    story.decide("each", 0, True).complete("each[0].x").take_over()
+    assert story.node("each").recoveries == 1
+    opened = Story(plan_of("each", loops={"each": "x"}, limits={"each": 5})).release().open_loop("each", None)
+    assert opened.take_over().node("each").recoveries == 1
+
+
+@pytest.mark.parametrize(
+    ("began", "took", "timing"),
+    [
+        (None, 10, (0, 10)),
+        (4, 10, (4, 6)),
+        (0, 0, (0, 0)),
+        (-5, 10, (0, 10)),
+        (15, 10, (10, 0)),
+        (4, -10, (0, 0)),
+    ],
+)
+def test_the_parts_of_an_attempts_time_add_up_to_it_whatever_the_clock_did(
+    began: int | None, took: int, timing: tuple[int, int]
+) -> None:
+    moment = None if began is None else Millis(START + began)
+    parts = {"queuedMs": timing[0], "coldStartMs": 0, "executeMs": timing[1]}
+    for end in ("complete", "fail", "retry"):
+        story = retried() if end == "retry" else Story(plan_of("a"))
+        story.now = Millis(START + took)
+        if end == "complete":
+            story.complete("a", began=moment)
+        else:
+            story.fail("a", retryable=end == "retry", began=moment)
+        assert story.node("a").attempts[0].timing == parts
+        assert end == "retry" or story.node("a").meta == {"timing": parts}
+
+
+def test_a_sleeper_has_spent_all_its_time() -> None:
+    story = Story(plan_of("a")).sleep("a", 30).wait(30)
+    assert story.node("a").meta == {"timing": {"queuedMs": 0, "coldStartMs": 0, "executeMs": 30}}
 
 
 def test_a_crash_takes_the_error_edge_like_any_failure() -> None:

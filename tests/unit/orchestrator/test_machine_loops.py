@@ -407,7 +407,41 @@ def test_a_retried_run_takes_over_ended_items_and_runs_the_others_again() -> Non
     story.complete("each[2].x")
     assert story.complete("each[3].x").commands == (GATHER,)
     assert (story.loop("each").succeeded, story.loop("each").next) == (4, 4)
-    assert story.run.inline_bytes == len("[1,2,3,4]") + 3 * len("null")
+    assert story.run.inline_bytes == story.run.origin.inline_bytes + len("[1,2,3,4]")
+
+
+def test_what_ended_items_kept_is_not_counted_any_longer() -> None:
+    story = Story(plan_of("each", loops={"each": "x -> y"}, concurrency={"each": 2})).open_loop("each", 3, [1, 2, 3])
+    held = story.run.inline_bytes
+    story.complete("each[0].x", "long enough")
+    assert story.run.inline_bytes == held + len('"long enough"')
+    story.complete("each[0].y", "more")
+    assert story.run.inline_bytes == held
+    story.complete("each[1].x", "more").fail("each[1].y")
+    assert story.run.inline_bytes == held + len("null")
+
+
+def test_what_items_kept_that_were_cut_short_is_not_counted_any_longer() -> None:
+    plan = plan_of("each -error-> rescue", loops={"each": "x -> y"}, concurrency={"each": 2})
+    story = Story(plan).open_loop("each", 2, [1, 2])
+    held = story.run.inline_bytes
+    story.complete("each[0].x", "long enough").fail("each[1].x")
+    assert (story.status, story.scope_status("each[0]")) == ("running", "cancelled")
+    assert story.run.inline_bytes == held + len("null")
+
+
+def test_what_a_loop_held_is_not_counted_once_it_is_gathered() -> None:
+    story = Story(plan_of("each -> a", loops={"each": "x"})).open_loop("each", 1, [1, 2, 3]).complete("each[0].x", 7)
+    story.complete("each", [7])
+    assert story.run.inline_bytes == story.run.origin.inline_bytes + len("[7]")
+
+
+def test_a_while_loop_counts_the_latest_result_alone() -> None:
+    story = Story(plan_of("each", loops={"each": "x"}, limits={"each": 5})).open_loop("each", None)
+    held = story.run.inline_bytes
+    for index, text in enumerate(["first", "2nd"]):
+        story.decide("each", index, True).complete(f"each[{index}].x", text)
+        assert story.run.inline_bytes == held + len(text) + 2
 
 
 def test_items_to_run_again_wait_their_turn() -> None:
@@ -430,7 +464,7 @@ def test_a_retried_run_takes_over_results_and_goes_on_behind_them() -> None:
     assert story.node("a") is done
     assert story.commands == (start("b"),)
     assert story.statuses() == {"a": "completed", "b": "running", "c": "skipped"}
-    assert story.run.inline_bytes == len('"kept"')
+    assert story.run.inline_bytes == story.run.origin.inline_bytes + len('"kept"')
 
 
 def test_a_run_may_be_over_as_soon_as_it_took_over_everything() -> None:

@@ -84,6 +84,7 @@ NODE_STATES = st.builds(
     attempt=COUNTS,
     answered=COUNTS,
     recoveries=COUNTS,
+    released=st.booleans(),
     phase=maybe(st.sampled_from(Phase)),
     ready_at=maybe(MOMENTS),
     started_at=maybe(MOMENTS),

@@ -4,8 +4,8 @@ import pytest
 
 from flume.errors import RequestError
 from orchestrator.records import inline
-from orchestrator.seeds import Seeds, items_to_redo, payloads_in, seeds_for_rerun, seeds_for_retry
-from orchestrator.state import LoopState, NodeState, NodeStatus, PayloadRef
+from orchestrator.seeds import Seeds, items_to_redo, seeds_for_rerun, seeds_for_retry
+from orchestrator.state import LoopState, NodeState, NodeStatus
 
 
 def run_of(**nodes):
@@ -64,10 +64,3 @@ def test_a_rerun_leaves_out_its_node_and_all_behind_it():
     with pytest.raises(RequestError, match="no node 'x'") as refused:
         seeds_for_rerun(plan, run, "x")
     assert (refused.value.pointer, refused.value.hint) == ("/from", "nodes: a, b, c, d")
-
-
-def test_payloads_of_outputs_and_of_loop_items_are_found():
-    output, items = PayloadRef("a", 1), PayloadRef("b", 2)
-    loop = NodeState(NodeStatus.RUNNING, loop=LoopState(total=1, items=items))
-    seeds = Seeds({"x": NodeState(NodeStatus.COMPLETED, output=output), "y": loop, "z": completed()})
-    assert payloads_in(seeds) == (output, items)

@@ -17,15 +17,27 @@ def commit_of(run: Run, **items) -> Commit:
 
 def test_a_run_that_ended_gives_a_tree_of_run_node_and_attempt():
     plan = plan_of("a -> b")
-    story = Story(plan).wait(5).complete("a", meta={"timing": {"queuedMs": 2, "coldStartMs": 0, "executeMs": 3}})
+    story = Story(plan).wait(5).complete("a", began=Millis(START + 2))
     story.wait(7).fail("b", code="boom")
-    spans = {span.name: span for span in spans_of(plan, commit_of(story.run))}
-    assert list(spans) == ["run tested", "node a", "attempt 1", "queue", "execute", "node b"]
-    run, node, queue, execute = spans["run tested"], spans["node a"], spans["queue"], spans["execute"]
-    assert (run.parent_id, node.parent_id, spans["node b"].parent_id) == (None, run.span_id, run.span_id)
+    run, node, attempt, queue, execute, other, *of_other = spans_of(plan, commit_of(story.run))
+    names = [span.name for span in (run, node, attempt, queue, execute, other, *of_other)]
+    assert names == ["run tested", "node a", "attempt 1", "queue", "execute", "node b", "attempt 1", "execute"]
+    assert (run.parent_id, node.parent_id, other.parent_id) == (None, run.span_id, run.span_id)
     assert (queue.end - queue.start, execute.start, execute.end - execute.start) == (2, queue.end, 3)
-    assert (run.error, node.error, spans["node b"].error) == ("boom", None, "boom")
+    assert (run.error, node.error, other.error) == ("boom", None, "boom")
     assert (node.start, node.end) == (START, START + 5)
+
+
+def test_each_attempt_shows_its_own_time():
+    plan = plan_of("a", retry={"a": 2})
+    story = Story(plan).wait(4).fail("a", retryable=True, began=Millis(START + 1)).wait(1000).wait(9).complete("a")
+    phases = [span for span in spans_of(plan, commit_of(story.run)) if span.name in ("queue", "execute")]
+    assert [(span.name, span.end - span.start) for span in phases] == [("queue", 1), ("execute", 3), ("execute", 9)]
+
+
+def test_a_run_whose_plan_is_lost_is_one_span():
+    story = Story(plan_of("a")).cancel()
+    assert [span.name for span in spans_of(plan_of("b"), commit_of(story.run))] == ["run tested"]
 
 
 def test_a_run_under_way_gives_no_spans_yet():

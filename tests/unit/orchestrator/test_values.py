@@ -10,6 +10,7 @@ from orchestrator.values import (
     SMALL_BYTES,
     HeldValues,
     NotLoadedError,
+    PayloadCache,
     RunValues,
 )
 
@@ -88,6 +89,44 @@ async def test_remembering_a_payload_twice_counts_it_once():
         values.remember(PayloadRef("a", half), "a")
     values.remember(PayloadRef("b", half), "b")
     assert values.of(PayloadRef("a", half)) == "a"
+
+
+def sized(name, size):
+    return PayloadRef(name, size)
+
+
+async def test_all_runs_share_one_bound_and_what_was_used_longest_ago_goes_first():
+    cache, store = PayloadCache(100), Store(a=b"1", b=b"2", c=b"3")
+    one, other = RunValues(store, cache), RunValues(store, cache)
+    await one.load(sized("a", 40))
+    await other.load(sized("b", 40))
+    one.of(sized("a", 40))
+    await other.load(sized("c", 40))
+    assert (one.of(sized("a", 40)), other.of(sized("c", 40))) == (1, 3)
+    with pytest.raises(NotLoadedError):
+        other.of(sized("b", 40))
+
+
+async def test_a_run_that_leaves_takes_its_payloads_along_and_makes_room():
+    cache, store = PayloadCache(100), Store(a=b"1", b=b"2", c=b"3")
+    one, other = RunValues(store, cache), RunValues(store, cache)
+    await one.load(sized("a", 60))
+    await other.load(sized("b", 40))
+    one.forget()
+    await other.load(sized("c", 60))
+    assert (other.of(sized("b", 40)), other.of(sized("c", 60))) == (2, 3)
+    with pytest.raises(NotLoadedError):
+        one.of(sized("a", 60))
+
+
+async def test_a_payload_that_made_room_for_another_is_not_dropped_again_by_its_run():
+    cache, store = PayloadCache(100), Store(a=b"1", b=b"2")
+    one, other = RunValues(store, cache), RunValues(store, cache)
+    await one.load(sized("a", 60))
+    await other.load(sized("b", 60))
+    await other.load(sized("a", 60))
+    one.forget()
+    assert other.of(sized("a", 60)) == 1
 
 
 async def test_an_attempt_keeps_what_it_loaded_however_much_that_is():

@@ -25,6 +25,7 @@ from orchestrator.events import (
     NodeSkipped,
     NodeSlept,
     PhaseChanged,
+    Released,
     RunAborted,
     RunStarted,
     StartAttempt,
@@ -55,6 +56,7 @@ class World:
         self.run: Run = new_run(plan)
         self.awaited: Counter[Command] = Counter()
         self.taken_over: Counter[Command] = Counter()
+        self.released: set[Command] = set()
         self.answered: list[Command] = []
         self.sent: set[Command] = set()
         self.past: list[Event] = []
@@ -99,6 +101,8 @@ class World:
                 self._die_between_two_writes(self.choices.of(list(self.awaited)))
             case 14 if self.awaited:
                 self._change_phase(self.choices.of(list(self.awaited)))
+            case 15:
+                self._release()
             case _:
                 self._go_on()
 
@@ -192,6 +196,7 @@ class World:
             command.attempt,
             failure,
             answered=self.choices.one_in(2),
+            began=Millis(self.now - self.choices.below(16)) if self.choices.one_in(2) else None,
             retry_after_ms=self.choices.below(16),
             jitter=self.choices.below(8) / 8,
             step=_step_of(command),
@@ -201,6 +206,8 @@ class World:
         """Something that happened before arrives again, or too late."""
         if isinstance(event, TakenOver):
             self._take_over()
+        elif isinstance(event, Released):
+            self._release()
         else:
             self._send(event, is_news=None if isinstance(event, Tick) else False)
 
@@ -263,9 +270,17 @@ class World:
         """A new owner, unless there is nothing left to own: what is unanswered stays so, unless it was taken over too often."""
         if self.run.status.is_ended:
             return
-        self.taken_over.update(self.awaited)
-        crashed = [command for command in self.awaited if self.taken_over[command] >= MAX_RECOVERIES]
+        died = [command for command in self.awaited if command not in self.released]
+        self.taken_over.update(died)
+        self.released.clear()
+        crashed = [command for command in died if self.taken_over[command] >= MAX_RECOVERIES]
         self._send(TakenOver(self.now), is_news=bool(self.awaited) or None, answers=crashed)
+
+    def _release(self) -> None:
+        """The owner stops in good order: the next one does not count what is unanswered as taken over."""
+        is_news = any(command not in self.released for command in self.awaited)
+        self._send(Released(self.now), is_news=is_news)
+        self.released.update(self.awaited)
 
     def _store_and_load(self) -> None:
         """Only what `orchestrator.records` keeps is left of the run."""

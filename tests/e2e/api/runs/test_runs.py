@@ -7,6 +7,7 @@ from orchestrator.api.run_models import (
     RunRecord,
     RunSummaryRecord,
 )
+from orchestrator.api.statistics import StatisticsRecord
 
 CHAIN = """
 inputs: {fail: {type: boolean, default: false}}
@@ -348,6 +349,7 @@ async def test_statistics_count_ended_runs_by_outcome_and_pipeline(api) -> None:
     assert totals == {("sample", "completed"): 2, ("sample", "failed"): 1}
     assert sorted(found["totals"][0]["durationMs"]) == ["p50", "p90", "p99"]
     assert sum(count["count"] for each in found["intervals"] for count in each["counts"]) == 3
+    assert found["nodes"] is None
     for query, code in (
         ("interval=1ms", "bad-duration"),
         ("interval=soon", "bad-duration"),
@@ -355,3 +357,19 @@ async def test_statistics_count_ended_runs_by_outcome_and_pipeline(api) -> None:
         ("since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "bad-interval"),
     ):
         assert (await api.get(f"/api/v1/stats?{query}")).json()["code"] == code
+
+
+async def test_statistics_of_one_pipeline_count_its_nodes_too(api) -> None:
+    await api.save(CHAIN)
+    await api.save(CHAIN, name="other")
+    for name, fail in (("sample", True), ("sample", False), ("other", False)):
+        await api.invoke(name=name, wait=5, json={"fail": fail})
+
+    answer = await api.get("/api/v1/stats?pipeline=sample")
+
+    StatisticsRecord.model_validate(answer.json())
+    assert {each["pipeline"] for each in answer.json()["totals"]} == {"sample"}
+    nodes = {each["node"]: (each["count"], each["failures"]) for each in answer.json()["nodes"]}
+    assert nodes == {"first": (2, 0), "second": (2, 0), "boom": (1, 1), "last": (1, 0)}
+    assert all(sorted(each["durationMs"]) == ["p50", "p90", "p99"] for each in answer.json()["nodes"])
+    assert (await api.get("/api/v1/stats?pipeline=no-such")).json()["nodes"] == []

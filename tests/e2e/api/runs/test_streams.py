@@ -8,8 +8,10 @@ import pytest
 import uvicorn
 
 from orchestrator.api.run_models import NodeRecord, RunHeadRecord, RunRecord
-from orchestrator.api.streams import START, EventId, namespace_events, read_event_id, run_events
-from orchestrator.bus import MAX_QUEUED, Progress, run_topic
+from orchestrator.api.run_reader import START, EventId
+from orchestrator.api.streams import namespace_events, read_event_id, run_events
+from orchestrator.bus import MAX_QUEUED, LogsWritten, Progress, run_topic
+from orchestrator.store import LogLine
 
 STEPS = """
 nodes:
@@ -54,6 +56,15 @@ async def started(api):
     run_id = (await api.invoke()).json()["id"]
     await api.gates.begun.acquire()
     return run_id
+
+
+def progress(api, run_id, offset, text):
+    """Tell of a piece that the run's waiting node gave."""
+    api.orchestrator.bus.publish(run_topic(run_id), Progress(run_id, "wait", 1, offset, text))
+
+
+def late_line():
+    return LogLine("wait", 1, 7, 1, "info", "late")
 
 
 async def test_a_stream_begins_with_everything_and_ends_with_the_run(api) -> None:
@@ -157,10 +168,70 @@ async def test_progress_comes_without_an_id_and_with_its_offset(api) -> None:
 
     async with run_stream(api, run_id) as pieces:
         await upto(pieces, "log")
-        api.orchestrator.bus.publish(run_topic(run_id), Progress(run_id, "wait", 1, 4, "more"))
-        found = await upto(pieces, "progress", lambda data: data["offset"] == 4)
+        progress(api, run_id, 4, "more")
+        found = await upto(pieces, "progress")
 
     assert found[-1] == ("progress", None, {"instance": "wait", "attempt": 1, "offset": 4, "text": "more"})
+
+
+async def test_one_who_comes_again_gets_the_text_of_a_running_node_from_its_beginning(api) -> None:
+    await api.save(STEPS)
+    run_id = await started(api)
+    async with run_stream(api, run_id) as pieces:
+        id = parse(await anext(pieces))[1]
+
+    async with run_stream(api, run_id, read_event_id(id)) as pieces:
+        found = await upto(pieces, "progress")
+
+    assert found[-1][2] == {"instance": "wait", "attempt": 1, "offset": 0, "text": "half"}
+
+
+async def test_text_that_was_sent_is_not_sent_again(api) -> None:
+    await api.save(STEPS)
+    run_id = await started(api)
+
+    async with run_stream(api, run_id, heartbeat_s=0.02) as pieces:
+        first = await upto(pieces, "")
+        progress(api, run_id, 2, "lf and")
+        progress(api, run_id, 3, "f a")
+        progress(api, run_id, 8, " more")
+        further = await upto(pieces, "progress", lambda data: data["offset"] == 8)
+        api.gates.open()
+        rest = [parse(piece) async for piece in pieces]
+
+    told = [(data["offset"], data["text"]) for name, _, data in [*first, *further, *rest] if name == "progress"]
+    assert told == [(0, "half"), (4, " and"), (8, " more")]
+
+
+async def test_the_text_of_an_attempt_that_is_over_is_told_to_nobody(api) -> None:
+    await api.save("nodes: [{id: one, type: gate}, {id: two, type: gate}]\nedges: [{from: one, to: two}]")
+    run_id = await started(api)
+    api.gates.open()
+    api.gates.opened = asyncio.Event()
+    await api.gates.begun.acquire()
+
+    async with run_stream(api, run_id) as pieces:
+        found = await upto(pieces, "log", lambda data: data["node"] == "two")
+        api.gates.open()
+
+    assert [data["instance"] for name, _, data in found if name == "progress"] == ["two"]
+
+
+async def test_log_lines_come_once_however_many_heartbeats_pass(api) -> None:
+    await api.save(STEPS)
+    run_id = await started(api)
+
+    async with run_stream(api, run_id, heartbeat_s=0.02) as pieces:
+        first = [parse(await anext(pieces)) for _ in range(2)]
+        api.orchestrator.bus.publish(run_topic(run_id), LogsWritten(run_id, (late_line(),)))
+        await api.orchestrator.store.save_logs(run_id, [late_line()])
+        found = await upto(pieces, "")
+        found += await upto(pieces, "")
+        api.gates.open()
+        rest = [parse(piece) async for piece in pieces]
+
+    messages = [data["message"] for name, _, data in [*first, *found, *rest] if name == "log"]
+    assert sorted(messages) == ["at the gate", "hello", "late"]
 
 
 async def test_a_silent_stream_sends_heartbeats(api) -> None:

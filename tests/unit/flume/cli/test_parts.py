@@ -8,6 +8,7 @@ import pytest
 
 from flume.cli.arguments import read_data, read_pairs, read_pins
 from flume.cli.client import Client, ServerError, UnreachableError
+from flume.cli.developing import sample_of
 from flume.cli.documents import find_documents, is_pipeline_text
 from flume.cli.guard import find_intruder
 from flume.cli.logging import JsonFormatter, TextFormatter
@@ -17,6 +18,7 @@ from flume.cli.settings import Settings
 from flume.cli.settings_list import setting_rows
 from flume.cli.tokens import store_token, stored_token
 from flume.errors import DefinitionError, RequestError
+from flume.pipeline import InputDefinition
 from flume.problems import Problem
 
 
@@ -32,6 +34,22 @@ def test_a_value_is_json_where_it_is_no_text_and_text_otherwise(text, value):
 def test_nothing_given_is_null_and_pairs_win_over_data():
     assert read_data(None, None) is None
     assert read_data(["a=2"], '{"a": 1, "b": 1}') == {"a": 2, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "sample"),
+    [
+        (InputDefinition("a", {"type": "string"}, required=False, default="x"), "x"),
+        (InputDefinition("a", {"type": "string", "enum": ["red", "blue"]}), "red"),
+        (InputDefinition("a", {"type": "integer", "minimum": 5}), 5),
+        (InputDefinition("a", {"type": "number"}), 1),
+        (InputDefinition("a", {"type": "boolean"}), True),
+        (InputDefinition("baseUrl", {"type": "string"}), "<baseUrl>"),
+        (InputDefinition("any", {}), "<any>"),
+    ],
+)
+def test_a_sample_call_gives_what_an_input_takes_or_a_gap_that_names_it(given, sample):
+    assert sample_of(given) == sample
 
 
 @pytest.mark.parametrize("pins", [["a"], ["=1"], ["a=text"], ["a=@missing.json"]])

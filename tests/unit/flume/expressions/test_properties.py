@@ -37,7 +37,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 RELAXED = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-THOROUGH = settings(RELAXED, max_examples=400)
+THOROUGH = settings(RELAXED, max_examples=250)
 
 
 def scope_of(value):

@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 
 from flume.nodes import Registry
-from flume.nodes.discovery import OUR_NAMES, load_path, reload_path, unload_path
+from flume.nodes.discovery import OUR_NAMES, load_path
 
 NODE = """
 from flume.nodes import Node, NodeInput, registry
@@ -155,7 +155,7 @@ def test_reloading_replaces_what_the_files_provided(tmp_path: Path) -> None:
 
     write(changed, "changed", version=2)
     write(renamed, "new-name")
-    loaded = reload_path(registry, tmp_path)
+    loaded = load_path(registry, tmp_path)
 
     assert loaded.failures == ()
     assert registry.names() == ("changed", "new-name")
@@ -171,7 +171,7 @@ def test_an_edit_that_changes_neither_size_nor_second_is_seen(tmp_path: Path, mo
 
     write(file, "a", version=2)
     os.utime(file, (1_700_000_000, 1_700_000_000))
-    reload_path(registry, file)
+    load_path(registry, file)
 
     assert registry.get("a").version == 2
     assert not (tmp_path / "__pycache__").exists()
@@ -185,7 +185,7 @@ def test_reloading_one_file_of_a_folder_leaves_the_others(tmp_path: Path) -> Non
     kept = registry.get("a")
 
     write(b, "b", version=2)
-    reload_path(registry, b)
+    load_path(registry, b)
 
     assert registry.get("a") is kept
     assert registry.get("b").version == 2
@@ -199,19 +199,84 @@ def test_a_mended_file_loses_its_failure(tmp_path: Path) -> None:
     assert len(registry.failures) == 1
 
     write(file, "a")
-    reload_path(registry, file)
+    load_path(registry, file)
 
     assert registry.failures == ()
     assert registry.names() == ("a",)
 
 
-def test_unloading_gives_back_the_names(tmp_path: Path) -> None:
+def test_a_file_that_breaks_keeps_what_it_provided_until_it_is_mended(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", "a")
     registry = Registry()
     load_path(registry, file)
+    kept = registry.get("a")
 
-    assert unload_path(registry, file) == ("a",)
-    assert registry.names() == ()
+    file.write_text(NODE.format(name="a", version=2) + "\nbroken(\n")
+    loaded = load_path(registry, file)
+
+    assert (loaded.names, loaded.gone) == ((), ())
+    assert registry.get("a") is kept
+    assert [failure.source for failure in registry.failures] == [str(file)]
+
+    write(file, "a", version=3)
+    load_path(registry, file)
+
+    assert registry.get("a").version == 3
+    assert registry.failures == ()
+
+
+def test_a_file_with_a_class_that_is_refused_keeps_all_that_it_provided(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.py", "a")
+    write(tmp_path / "b.py", "b")
+    registry = Registry()
+    load_path(registry, tmp_path)
+
+    file.write_text(NODE.format(name="a", version=2) + NODE.format(name="b", version=1))
+    loaded = load_path(registry, file)
+
+    assert registry.get("a").version == 1
+    assert registry.source_of("b") == str(tmp_path / "b.py")
+    assert "already provided by" in loaded.failures[0].reason
+
+
+def test_a_file_that_is_reached_through_one_that_breaks_keeps_what_it_provided(tmp_path: Path) -> None:
+    write(tmp_path / "pack" / "inner.py", "inner")
+    package = tmp_path / "pack" / "__init__.py"
+    package.write_text("from . import inner\n")
+    registry = Registry()
+    load_path(registry, tmp_path)
+
+    package.write_text("broken(\nfrom . import inner\n")
+    load_path(registry, tmp_path)
+
+    assert registry.names() == ("inner",)
+
+
+def test_types_of_a_deleted_file_and_those_no_longer_registered_are_gone(tmp_path: Path) -> None:
+    deleted = write(tmp_path / "a.py", "a")
+    renamed = write(tmp_path / "b.py", "b")
+    registry = Registry()
+    load_path(registry, tmp_path)
+
+    deleted.unlink()
+    write(renamed, "c")
+    loaded = load_path(registry, tmp_path)
+
+    assert (loaded.names, loaded.gone) == (("c",), ("a", "b"))
+    assert registry.names() == ("c",)
+
+
+def test_a_type_may_move_from_one_file_to_another(tmp_path: Path) -> None:
+    write(tmp_path / "b.py", "a")
+    registry = Registry()
+    load_path(registry, tmp_path)
+
+    write(tmp_path / "a.py", "a", version=2)
+    write(tmp_path / "b.py", "b")
+    loaded = load_path(registry, tmp_path)
+
+    assert loaded.failures == ()
+    assert registry.get("a").version == 2
 
 
 def test_the_example_file_of_the_documentation_loads(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -31,6 +33,22 @@ def test_types_are_listed_by_name() -> None:
     assert [node_type.name for node_type in registry.types()] == ["a", "b", "c"]
     assert "b" in registry
     assert "d" not in registry
+
+
+def test_threads_that_ask_at_once_for_what_is_not_imported_yet_import_it_once() -> None:
+    loads: list[str] = []
+
+    class SlowEntryPoint(EntryPoint):
+        def load(self) -> Any:
+            loads.append(self.name)
+            time.sleep(0.02)
+            return super().load()
+
+    registry = registry_of(SlowEntryPoint("template", "functions.nodes.transform:Template", GROUP))
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(registry.get, ["template"] * 4))
+
+    assert (len({id(each) for each in found}), loads, registry.failures) == (1, ["template"], ())
 
 
 def test_an_unknown_name_is_answered_with_those_near_it() -> None:

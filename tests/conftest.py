@@ -1,0 +1,48 @@
+"""What tests of several folders use: real servers, each started with the first test that wants it, and builders."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from eventing.invocations import Invocation
+from flume.ids import Instance, NodeId, RunId
+from flume.nodes.registry import Registry, installed_node_types
+
+pytest_plugins = ("tests.servers.model", "tests.servers.mongodb", "tests.servers.valkey")
+from tests.servers.model import model_server
+from tests.servers.mongodb import mongodb_server, mongodb_url
+from tests.servers.valkey import redis_server, redis_url
+
+__all__ = ["model_server", "mongodb_server", "mongodb_url", "new_invocation", "redis_server", "redis_url"]
+
+NewInvocation = Callable[..., Invocation]
+
+
+@pytest.fixture
+def new_invocation() -> NewInvocation:
+    """An invocation of ``template`` as attempt ``number`` of node ``n``, with any field changed by its name."""
+    template = Registry(installed_node_types).get("template")
+    plain = Invocation(
+        run_id=RunId("r"),
+        namespace="default",
+        pipeline="p",
+        instance=Instance("n"),
+        node_id=NodeId("n"),
+        node_type=template,
+        attempt=1,
+        key="r/n/0",
+        config={"template": "hi"},
+        inputs={},
+        now=datetime(2026, 11, 24, 9, tzinfo=UTC),
+        timeout=timedelta(seconds=30),
+        nonce="none",
+        token="the-token",
+    )
+
+    def new(**changes: Any) -> Invocation:
+        return replace(plain, **changes)
+
+    return new

@@ -12,11 +12,6 @@ from flume.ids import Instance, NodeId, RunId
 from flume.nodes.registry import Registry, installed_node_types
 
 pytest_plugins = ("tests.servers.model", "tests.servers.mongodb", "tests.servers.valkey")
-from tests.servers.model import model_server
-from tests.servers.mongodb import mongodb_server, mongodb_url
-from tests.servers.valkey import redis_server, redis_url
-
-__all__ = ["model_server", "mongodb_server", "mongodb_url", "new_invocation", "redis_server", "redis_url"]
 
 NewInvocation = Callable[..., Invocation]
 

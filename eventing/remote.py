@@ -162,6 +162,8 @@ class RemoteExecutor:
                 waiting: set[asyncio.Future[Any]] = {attempt.answered}
                 if not sending.done():
                     waiting.add(sending)
+                # A sign of life wakes nobody, but shortens what is left: its silence must not be waited for any longer.
+                left = min(left, self._patience.silence.total_seconds())
                 await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 if sending.done() and not attempt.answered.done():
                     sending.result()

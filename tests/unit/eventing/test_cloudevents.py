@@ -105,7 +105,7 @@ def without_content_type(event):
     )
 
 
-@given(st.lists(events, max_size=5))
+@given(st.lists(events, max_size=3))
 def test_a_batch_keeps_its_events_in_order(batch):
     headers, body = encode_batch(batch)
 

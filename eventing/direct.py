@@ -117,7 +117,7 @@ class DirectSender:
         async for trial in AsyncRetrying(
             retry=retry_if_exception_type(aiohttp.ClientConnectorError),
             stop=stop_after_attempt(CONNECT_TRIES),
-            wait=wait_exponential_jitter(multiplier=0.05, max=1),
+            wait=wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05),
             reraise=True,
         ):
             with trial:

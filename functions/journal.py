@@ -24,7 +24,7 @@ class Journal:
     def __init__(self, invocation: Invocation) -> None:
         self.invocation = invocation
         self.last_sent = float("-inf")
-        """When the last sign of life was sent, in the seconds of whoever sends."""
+        """When the last sign of life that arrived was sent, in the seconds of whoever sends."""
         self._lock = Lock()
         self._lines: deque[LogRecord] = deque()
         self._on_the_way: tuple[LogRecord, ...] = ()

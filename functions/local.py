@@ -40,11 +40,13 @@ class LocalFunctions:
     def __init__(self, options: LocalOptions) -> None:
         self._options = options
         self._pools: dict[str, _Pool] = {}
+        self._is_closed = False
 
     async def __aenter__(self) -> "LocalFunctions":
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        self._is_closed = True
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
     def statuses(self) -> tuple[FunctionStatus, ...]:
@@ -53,7 +55,9 @@ class LocalFunctions:
 
     @asynccontextmanager
     async def place(self, invocation: Invocation, on_start: Callable[[], None]) -> AsyncIterator[Place]:
-        """See `eventing.direct.Functions.place`."""
+        """See `eventing.direct.Functions.place`. Raises `DeliveryError` once this is left."""
+        if self._is_closed:
+            raise _stopping()
         pool = self._pool_of(invocation.node_type)
         process = await pool.take(invocation.start_timeout.total_seconds(), on_start)
         try:
@@ -76,6 +80,10 @@ class LocalFunctions:
         # As it is now: its code may have changed.
         pool.node_type = node_type
         return pool
+
+
+def _stopping() -> DeliveryError:
+    return DeliveryError("the functions of this machine are stopping")
 
 
 def _most(node_type: NodeType, options: LocalOptions) -> int:
@@ -123,10 +131,12 @@ class _Pool:
         try:
             while (process := self._with_room()) is None:
                 if self._is_closed:
-                    raise DeliveryError("the functions of this machine are stopping")
-                if self._failures > failures and not self._starting:
+                    raise _stopping()
+                has_failed = self._failures > failures
+                if has_failed and not self._starting and not self._serving():
                     raise RefusedError(Failed("start-failed", self._failure, retryable=True))
-                if self._needs_another():
+                # Who saw a start fail leaves the next one to others: all together they would try without end.
+                if not has_failed and self._needs_another():
                     self._start(timeout_s)
                 if self._starting and not is_told:
                     is_told = True
@@ -149,12 +159,12 @@ class _Pool:
             task.cancel()
         for process in self._serving():
             self._end(process)
+        self._notify()
         await asyncio.gather(*self._starting, *self._ending, return_exceptions=True)
 
     async def close(self) -> None:
         """End all processes, and let none start any more; those at work get the grace."""
         self._is_closed = True
-        self._notify()
         await self.renew()
         await asyncio.gather(*self._watching)
 

@@ -61,31 +61,34 @@ class Memo:
 
         It goes on if the caller is cancelled. Raises what ``work`` raises, which is not remembered.
         """
+        names = (f"event:{event_id}", f"key:{key}")
         while True:
-            if (done := self._find(event_id, key)) is not None:
+            if (done := self._find(names)) is not None:
                 return done
-            first = self._at_work.get(key)
+            first = self._at_work.get(names[0]) or self._at_work.get(names[1])
             if first is None:
-                task = asyncio.create_task(self._remember(event_id, key, keep_s, work), name=f"work {event_id}")
+                task = asyncio.create_task(self._remember(names, keep_s, work), name=f"work {event_id}")
                 # Its caller may have gone away, so that nobody asks how it failed.
                 task.add_done_callback(_notice)
-                self._at_work[key] = task
+                self._at_work |= dict.fromkeys(names, task)
                 return await asyncio.shield(task)
             await asyncio.wait([first])
 
-    async def _remember(self, event_id: str, key: str, keep_s: float, work: Callable[[], Awaitable[Done]]) -> Done:
+    async def _remember(self, names: tuple[str, str], keep_s: float, work: Callable[[], Awaitable[Done]]) -> Done:
         try:
             done = await work()
             # Before anyone hears of it: an order that comes a moment later must find it.
-            names = (_event_name(event_id), _key_name(key)) if done.is_known else (_event_name(event_id),)
-            self._keep(_Remembered(done, names, self._now() + max(keep_s, SHORTEST_S), _size(done, names)))
+            kept = names if done.is_known else names[:1]
+            self._keep(_Remembered(done, kept, self._now() + max(keep_s, SHORTEST_S), _size(done, kept)))
             return done
         finally:
-            del self._at_work[key]
+            for name in names:
+                del self._at_work[name]
 
-    def _find(self, event_id: str, key: str) -> Done | None:
+    def _find(self, names: tuple[str, str]) -> Done | None:
+        """By the event first: a time-out is the answer to it alone."""
         self._forget_old()
-        found = self._by_name.get(_event_name(event_id)) or self._by_name.get(_key_name(key))
+        found = self._by_name.get(names[0]) or self._by_name.get(names[1])
         return None if found is None else found.done
 
     def _keep(self, kept: _Remembered) -> None:
@@ -110,14 +113,6 @@ class Memo:
             # A newer one may have taken the name over.
             if self._by_name.get(name) is forgotten:
                 del self._by_name[name]
-
-
-def _event_name(event_id: str) -> str:
-    return f"event:{event_id}"
-
-
-def _key_name(key: str) -> str:
-    return f"key:{key}"
 
 
 def _notice(task: "asyncio.Task[Done]") -> None:

@@ -71,8 +71,6 @@ class Reporter:
     async def _send(self, journals: Sequence[Journal], now: float) -> None:
         share = BATCH_CHARACTERS // len(journals)
         events = [progress_event(journal.invocation, journal.take(share)) for journal in journals]
-        for journal in journals:
-            journal.last_sent = now
         try:
             gone = await self._orchestrator.report(events)
         except ConnectionError as error:
@@ -84,6 +82,7 @@ class Reporter:
             return
         for journal in journals:
             journal.delivered()
+            journal.last_sent = now
         self._is_out_of_reach = False
         for event_id in gone:
             self._on_gone(event_id)

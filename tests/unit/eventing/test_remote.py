@@ -301,11 +301,14 @@ async def test_how_a_sending_fails_whose_answer_has_come_matters_to_nobody(execu
     unheard = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: unheard.append(context["message"]))
 
-    async def answers_and_fails(attempt):
+    async def answers_and_stops_badly(attempt):
         await answer()(attempt)
-        raise DeliveryError("the connection was lost")
+        try:
+            await silence(attempt)
+        except asyncio.CancelledError:
+            raise DeliveryError("the connection was lost") from None
 
-    assert await execute(Sender(answers_and_fails)) == Result("done")
+    assert await execute(Sender(answers_and_stops_badly), start_timeout=LONG) == Result("done")
     gc.collect()
     assert unheard == []
 

@@ -70,12 +70,14 @@ async def test_who_asks_while_the_first_is_at_work_waits_for_it(memo):
     work = Work(waits=True)
     first = asyncio.create_task(memo.once("e1", "k", KEEP_S, work))
     await work.begun.wait()
-    same_event, same_key = (asyncio.create_task(memo.once(event, "k", KEEP_S, work)) for event in ("e1", "e2"))
+    others = [
+        asyncio.create_task(memo.once(*names, KEEP_S, work)) for names in (("e1", "k"), ("e2", "k"), ("e1", "k2"))
+    ]
     await asyncio.sleep(0)
 
     work.may_end.set()
 
-    assert await same_event is await same_key is await first
+    assert {id(done) for done in await asyncio.gather(*others)} == {id(await first)}
     assert work.times == 1
 
 

@@ -146,12 +146,13 @@ def test_nothing_is_sent_of_an_attempt_that_has_ended_or_where_there_is_none(rep
     assert orchestrator.times == []
 
 
-def test_an_idle_process_is_not_woken(reporting):
+def test_a_process_that_has_nothing_to_do_any_more_is_not_woken(reporting, new_journal):
     async def script(reporter):
-        loop = asyncio.get_running_loop()
-        before = loop.time()
-        await asyncio.sleep(1_000)
-        assert loop.time() - before == 1_000
+        loop, journal = asyncio.get_running_loop(), new_journal()
+        reporter.add(journal)
+        await asyncio.sleep(1)
+        reporter.remove(journal)
+        await asyncio.sleep(1.03)  # between two of its wakings, were there any
         assert not [handle for handle in loop._scheduled if not handle.cancelled()]
 
     reporting(script)
@@ -189,6 +190,19 @@ def test_lines_are_kept_while_the_orchestrator_is_out_of_reach_and_it_is_tried_o
     lines = [each.message for batch in orchestrator.batches for said in batch for each in said.logs]
     assert lines == [str(number) for number in range(10)]
     assert [record.getMessage() for record in caplog.records] == ["the orchestrator can't be reached; trying again"]
+
+
+def test_a_sign_that_did_not_arrive_is_made_up_for_within_a_second(reporting, orchestrator, new_journal):
+    async def script(reporter):
+        orchestrator.is_out_of_reach = True
+        reporter.add(new_journal())
+        await asyncio.sleep(0.5)
+        orchestrator.is_out_of_reach = False
+        await asyncio.sleep(1)
+
+    reporting(script)
+
+    assert len(orchestrator.batches) == 1
 
 
 def test_what_could_not_be_sent_goes_with_the_answer(reporting, orchestrator, new_journal):

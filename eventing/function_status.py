@@ -32,11 +32,3 @@ class FunctionDirectory(Protocol):
     def statuses(self) -> tuple[FunctionStatus, ...]:
         """All functions that were asked for so far, by name."""
         ...
-
-
-class NoFunctions:
-    """Where nothing runs outside the engine."""
-
-    def statuses(self) -> tuple[FunctionStatus, ...]:
-        """See `FunctionDirectory.statuses`."""
-        return ()

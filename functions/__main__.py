@@ -13,9 +13,8 @@ from pathlib import Path
 
 from flume.errors import FlumeError, SettingError
 from flume.nodes.node import NodeSettings
+from flume.secret_values import read_secret_values
 from functions.process import FunctionOptions, serve
-
-SECRET_PREFIX = "FLUME_SECRET_"
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({})))
 
@@ -35,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def read_options(arguments: Sequence[str], environment: Mapping[str, str]) -> FunctionOptions:
     """What the command line and the environment say. Raises `SettingError` for what the environment says wrongly."""
     given = _parser().parse_args(arguments)
+    secrets_dir = environment.get("FLUME_SECRETS_DIR", "")
     paths = given.nodes or [text for text in environment.get("FLUME_NODES", "").split(os.pathsep) if text]
     return FunctionOptions(
         types=tuple(given.types),
@@ -46,7 +46,7 @@ def read_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Fu
         ready_fd=given.ready_fd,
         ends_with_stdin=given.ends_with_stdin,
         settings=read_node_settings(environment),
-        secrets=_read_secrets(environment),
+        secrets=read_secret_values(environment, Path(secrets_dir) if secrets_dir else None),
     )
 
 
@@ -74,19 +74,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ready-fd", type=int, help="a file descriptor that is told the port once events can come")
     parser.add_argument("--ends-with-stdin", action="store_true", help="stop when standard input ends")
     return parser
-
-
-def _read_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    found = {
-        name.removeprefix(SECRET_PREFIX): value for name, value in environment.items() if name.startswith(SECRET_PREFIX)
-    }
-    folder = environment.get("FLUME_SECRETS_DIR", "")
-    if folder and not Path(folder).is_dir():
-        raise SettingError("FLUME_SECRETS_DIR", f"there is no folder {folder}")
-    for path in sorted(Path(folder).iterdir()) if folder else ():
-        if path.is_file() and not path.name.startswith("."):
-            found.setdefault(path.name, path.read_text().rstrip("\n"))
-    return found
 
 
 def _number(environment: Mapping[str, str], name: str, default: str, *, most: int) -> float:

@@ -182,8 +182,7 @@ class _Pool:
         return is_allowed and len(self._starting) * self.node_type.concurrency < self._waiting
 
     def _occupy(self, process: LocalProcess) -> LocalProcess:
-        if (timer := self._timers.pop(process, None)) is not None:
-            timer.cancel()
+        self._keep_up(process)
         process.in_flight += 1
         self._events += 1
         self._last_event_at = Millis(int(time() * 1000))
@@ -226,13 +225,17 @@ class _Pool:
     async def _watch(self, process: LocalProcess) -> None:
         await process.ended()
         self._processes.remove(process)
-        if (timer := self._timers.pop(process, None)) is not None:
-            timer.cancel()
+        self._keep_up(process)
         self._notify()
 
     def _retire_later(self, process: LocalProcess) -> None:
         loop = asyncio.get_running_loop()
         self._timers[process] = loop.call_later(self._options.idle_s, self._retire, process)
+
+    def _keep_up(self, process: LocalProcess) -> None:
+        """Let it not retire: it has work, or it is ending already."""
+        if (timer := self._timers.pop(process, None)) is not None:
+            timer.cancel()
 
     def _retire(self, process: LocalProcess) -> None:
         """End a process that has been idle."""
@@ -240,8 +243,7 @@ class _Pool:
             self._end(process)
 
     def _end(self, process: LocalProcess) -> None:
-        if (timer := self._timers.pop(process, None)) is not None:
-            timer.cancel()
+        self._keep_up(process)
         process.is_ending = True
         task = asyncio.create_task(process.end(self._options.grace_s), name=f"end of {process.name}")
         self._ending.add(task)

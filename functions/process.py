@@ -12,16 +12,14 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import uvicorn
-
-from eventing.bounded_http import bounded_protocol
+from eventing.http_serving import Server, listen
 from eventing.in_process import InProcessExecutor
 from flume.errors import NotFoundError, RequestError, SettingError
 from flume.nodes.discovery import load_path
@@ -35,9 +33,6 @@ from functions.reporter import Reporter
 from functions.runtime import Runtime
 
 logger = logging.getLogger(__name__)
-
-BACKLOG = 1024
-KEEP_ALIVE_S = 75
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -105,7 +100,7 @@ async def serve(options: FunctionOptions) -> None:
         )
         ready, stopping = asyncio.Event(), asyncio.Event()
         app = FunctionApp(runtime, client, ready.is_set, hosts=_hosts(options.host))
-        listener = _listen(options)
+        listener = listen(options.host, options.port, setting="PORT")
 
         async def live() -> None:
             await _first(stopping.wait(), _set_up(executor, types.values()))
@@ -116,7 +111,7 @@ async def serve(options: FunctionOptions) -> None:
             await runtime.drain(options.grace_s)
 
         with _signals(stopping.set), _stdin(stopping.set) if options.ends_with_stdin else nullcontext():
-            async with _Server(_server_config(app, options.grace_s)).serving(listener) as served:
+            async with _serving(app, listener, options.grace_s) as served:
                 await _first(asyncio.shield(served), live(), *_reporting(runtime, client))
 
 
@@ -178,59 +173,21 @@ def _signals(act: Callable[[], object]) -> Iterator[None]:
             loop.remove_signal_handler(each)
 
 
-def _listen(options: FunctionOptions) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    # Named, since asyncio switches Nagle's algorithm off only for sockets that say they are TCP.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((options.host, options.port))
-    except OSError as error:
-        listener.close()
-        raise SettingError("PORT", f"can't listen on {options.host}:{options.port}: {error.strerror}") from error
-    listener.listen(BACKLOG)
-    listener.setblocking(False)
-    return listener
-
-
 def _hosts(host: str) -> frozenset[str] | None:
     """The names by which the process may be called: any, unless it listens for this machine alone."""
     return _LOOPBACK | {host} if host in ("localhost", "::1") or host.startswith("127.") else None
 
 
-def _server_config(app: FunctionApp, grace_s: float) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=bounded_protocol(MAX_HEAD),
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        # What was done is on its way to the caller, perhaps as a payload.
-        timeout_graceful_shutdown=max(round(grace_s), 1),
-    )
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to this module: it must go on while what was taken is finished."""
-
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
-        return nullcontext()
-
-    @asynccontextmanager
-    async def serving(self, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
-        """Serve for the length of the block."""
-        served = asyncio.create_task(self.serve(sockets=[listener]), name="server")
-        try:
-            yield served
-        finally:
-            self.should_exit = True
-            await served
+@asynccontextmanager
+async def _serving(app: FunctionApp, listener: socket.socket, grace_s: float) -> AsyncIterator["asyncio.Task[None]"]:
+    """Serve for the length of the block, and then for as long as what was done is on its way to the caller."""
+    server = Server(app, max_head_bytes=MAX_HEAD, grace_s=grace_s)
+    served = asyncio.create_task(server.serve(sockets=[listener]), name="server")
+    try:
+        yield served
+    finally:
+        server.should_exit = True
+        await served
 
 
 def _named(types: Mapping[str, NodeType], name: str) -> NodeType:

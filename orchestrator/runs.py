@@ -23,9 +23,6 @@ from orchestrator.values import as_kept
 MAX_HOPS = 8
 """Pipelines that start each other stop here: a circle of them would never end."""
 
-ITEMS_PER_PAGE = 256
-"""Loop items read at a time while a run takes them over."""
-
 NO_PIPELINE = PipelineId("0" * 24)
 """Under this id are the test runs of names that were never saved."""
 
@@ -216,7 +213,7 @@ class Runs:
         """Keep the payloads of a loop's copied items and of those within; the indexes of the items that completed."""
         done: set[int] = set()
         after = -1
-        while page := await self._store.read_items(new, loop, after=after, limit=ITEMS_PER_PAGE):
+        while page := await self._store.read_items(new, loop, after=after):
             await self._keep_payloads(old, new, {ref for _, item in page for ref in payloads_of_item(item)})
             for index, item in page:
                 inner = (node_id for node_id, state in item.nodes.items() if state.loop is not None)

@@ -12,6 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from starlette.types import ASGIApp
 
 import flume
+from eventing.http_serving import listen
 from flume.cli.interrupts import run_interruptible
 from flume.cli.local import Composition, put_together
 from flume.cli.logging import configure_logging
@@ -20,7 +21,7 @@ from flume.cli.settings import Settings, read_secrets, read_settings, split_list
 from flume.errors import SettingError, UnavailableError
 from orchestrator.api.access import access_for, bracketed
 from orchestrator.api.app import create_app
-from orchestrator.api.server import listen, serve
+from orchestrator.api.server import ADDRESS, serve
 from orchestrator.api.tokens import parse_tokens
 from orchestrator.engine import DRAIN_S
 from orchestrator.grace import Grace
@@ -67,7 +68,7 @@ class Prepared:
 
     async def _take_port(self, port: int) -> socket.socket:
         try:
-            return listen(self.host, port)
+            return listen(self.host, port, setting=ADDRESS)
         except SettingError as error:
             who = await asyncio.to_thread(_who_listens, self.host, port)
             raise SettingError(error.variable, error.expected + who) from error

@@ -12,12 +12,7 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flume.errors import SettingError
-
-SECRET_PREFIX = "FLUME_SECRET_"
-MIN_SECRET_LENGTH = 6
-"""A shorter secret could not be masked without masking ordinary text."""
-
-_SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+from flume.secret_values import read_secret_values
 
 
 class Settings(BaseSettings):
@@ -199,26 +194,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def read_secrets(settings: Settings, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Secrets by name, from variables ``FLUME_SECRET_NAME`` and the files of ``FLUME_SECRETS_DIR``; variables win.
-
-    Raises `SettingError` for a name that templates could not use and for a value too short to be masked.
-    """
-    found: dict[str, str] = {}
-    if settings.secrets_dir is not None:
-        if not settings.secrets_dir.is_dir():
-            raise SettingError("FLUME_SECRETS_DIR", f"there is no folder '{settings.secrets_dir}'")
-        for path in sorted(settings.secrets_dir.iterdir()):
-            if path.is_file() and not path.name.startswith("."):
-                found[path.name] = path.read_text().rstrip("\n")
-    for name, value in (os.environ if environment is None else environment).items():
-        if name.startswith(SECRET_PREFIX):
-            found[name.removeprefix(SECRET_PREFIX)] = value
-    for name, value in found.items():
-        if not _SECRET_NAME.match(name):
-            raise SettingError(f"secret {name}", "expected a name of letters, digits and _ that begins with no digit")
-        if len(value) < MIN_SECRET_LENGTH:
-            raise SettingError(f"secret {name}", f"expected at least {MIN_SECRET_LENGTH} characters")
-    return found
+    """Secrets by name, as `flume.secret_values` finds them. Raises `SettingError`."""
+    return read_secret_values(os.environ if environment is None else environment, settings.secrets_dir)
 
 
 def split_list(text: str) -> tuple[str, ...]:

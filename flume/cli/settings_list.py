@@ -9,8 +9,9 @@ from pydantic.fields import FieldInfo
 
 from flume.cli.options import Format
 from flume.cli.printing import print_table, print_text, print_value
-from flume.cli.settings import SECRET_PREFIX, Settings, read_secrets, read_settings
+from flume.cli.settings import Settings, read_secrets, read_settings
 from flume.expressions.secrets import MASK
+from flume.secret_values import SECRET_PREFIX
 
 
 def print_settings(format: Format) -> None:

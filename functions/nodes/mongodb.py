@@ -45,13 +45,30 @@ class _CollectionConfig(NodeConfig):
     collection: Annotated[str, AfterValidator(_check_collection)] = Field(min_length=1, max_length=200)
 
 
-class MongodbQuery(Node):
-    """Reads from a MongoDB collection; its output is plain JSON: ids and decimals as text, dates as ISO 8601."""
+class _MongodbNode(Node):
+    """What the types share: pools of connections, of which each type has its own."""
 
-    name = "mongodb-query"
     category = "Database"
     icon = "database"
     concurrency = 64
+
+    @classmethod
+    async def setup(cls, settings: NodeSettings) -> Any:
+        """The pools of connections of this process, by URL."""
+        from functions.nodes.mongodb_calls import Mongo
+
+        return Mongo(settings)
+
+    @classmethod
+    async def teardown(cls, shared: "Mongo") -> None:
+        """Close the connections."""
+        await shared.aclose()
+
+
+class MongodbQuery(_MongodbNode):
+    """Reads from a MongoDB collection; its output is plain JSON: ids and decimals as text, dates as ISO 8601."""
+
+    name = "mongodb-query"
     Output: ClassVar[Any] = Any
 
     class Config(_CollectionConfig):
@@ -72,18 +89,6 @@ class MongodbQuery(Node):
         skip: int = Field(default=0, ge=0, le=2**31 - 1)
         pipeline: list[dict[str, Any]] | None = None
 
-    @classmethod
-    async def setup(cls, settings: NodeSettings) -> Any:
-        """The pools of connections of this process, by URL."""
-        from functions.nodes.mongodb_calls import Mongo
-
-        return Mongo(settings)
-
-    @classmethod
-    async def teardown(cls, shared: "Mongo") -> None:
-        """Close the connections."""
-        await shared.aclose()
-
     async def execute(self, input: Input) -> Result:
         """Ask and read all of the answer, within the attempt's time."""
         from functions.nodes.mongodb_calls import query
@@ -91,16 +96,13 @@ class MongodbQuery(Node):
         return await query(self.shared, self.config, input, self.context)
 
 
-class MongodbInsert(Node):
+class MongodbInsert(_MongodbNode):
     """Inserts documents into a MongoDB collection; its output is the inserted id, or the list of them.
 
     A document without ``_id`` gets one that follows from the attempt's idempotency key, so that a repetition adds nothing.
     """
 
     name = "mongodb-insert"
-    category = "Database"
-    icon = "database"
-    concurrency = 64
     Output: ClassVar[Any] = Any
 
     class Config(_CollectionConfig):
@@ -117,18 +119,6 @@ class MongodbInsert(Node):
             if (self.document is None) == (self.documents is None):
                 raise ValueError("give either 'document' or 'documents'")
             return self
-
-    @classmethod
-    async def setup(cls, settings: NodeSettings) -> Any:
-        """The pools of connections of this process, by URL."""
-        from functions.nodes.mongodb_calls import Mongo
-
-        return Mongo(settings)
-
-    @classmethod
-    async def teardown(cls, shared: "Mongo") -> None:
-        """Close the connections."""
-        await shared.aclose()
 
     async def execute(self, input: Input) -> Result:
         """Insert, and take a document that an earlier try of this attempt inserted for done."""

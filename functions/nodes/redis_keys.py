@@ -24,19 +24,12 @@ class _KeyConfig(NodeConfig):
     key: str = Field(min_length=1, max_length=MAX_KEY_LENGTH)
 
 
-class RedisGet(Node):
-    """Reads a key of Redis; null if there is none. Bytes that are no UTF-8 become Base64."""
+class _RedisNode(Node):
+    """What the types share: pools of connections, of which each type has its own."""
 
-    name = "redis-get"
     category = "Database"
     icon = "key"
     concurrency = 64
-    Output: ClassVar[Any] = Any
-
-    class Config(_KeyConfig):
-        """Which key. Without ``url`` the connection is ``REDIS_URL``; ``parse`` reads the value as JSON."""
-
-        parse: bool = False
 
     @classmethod
     async def setup(cls, settings: NodeSettings) -> Any:
@@ -50,6 +43,18 @@ class RedisGet(Node):
         """Close the connections."""
         await shared.aclose()
 
+
+class RedisGet(_RedisNode):
+    """Reads a key of Redis; null if there is none. Bytes that are no UTF-8 become Base64."""
+
+    name = "redis-get"
+    Output: ClassVar[Any] = Any
+
+    class Config(_KeyConfig):
+        """Which key. Without ``url`` the connection is ``REDIS_URL``; ``parse`` reads the value as JSON."""
+
+        parse: bool = False
+
     async def execute(self, input: NodeInput) -> Any:
         """Read, within the attempt's time."""
         from functions.nodes.redis_calls import get
@@ -57,13 +62,10 @@ class RedisGet(Node):
         return await get(self.shared, self.config, self.context)
 
 
-class RedisSet(Node):
+class RedisSet(_RedisNode):
     """Sets a key of Redis; its output is whether it was set, which a ``condition`` may prevent."""
 
     name = "redis-set"
-    category = "Database"
-    icon = "key"
-    concurrency = 64
     Output: ClassVar[Any] = bool
 
     class Config(_KeyConfig):
@@ -86,18 +88,6 @@ class RedisSet(Node):
         """Text is stored as it is, anything else as JSON."""
 
         value: Any
-
-    @classmethod
-    async def setup(cls, settings: NodeSettings) -> Any:
-        """The pools of connections of this process, by URL."""
-        from functions.nodes.redis_calls import Redis
-
-        return Redis(settings)
-
-    @classmethod
-    async def teardown(cls, shared: "Redis") -> None:
-        """Close the connections."""
-        await shared.aclose()
 
     async def execute(self, input: Input) -> bool:
         """Set, within the attempt's time."""

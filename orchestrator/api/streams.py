@@ -15,21 +15,11 @@ from flume.ids import RunId
 from orchestrator.api.context import TheNamespace, TheOrchestrator
 from orchestrator.api.event_stream import HEARTBEAT, HEARTBEAT_S, MEDIA_TYPE, EventStream, event, messages_or_none
 from orchestrator.api.loading import read_run
-from orchestrator.api.presentation import (
-    Record,
-    run_path,
-)
+from orchestrator.api.presentation import Record, run_path
 from orchestrator.api.run_models import PROBLEM_ANSWERS
 from orchestrator.api.run_nodes import RunIdInPath
 from orchestrator.api.run_reader import LAST_OF_REV, START, EventId, RunReader
-from orchestrator.bus import (
-    Message,
-    Overrun,
-    PipelineChanged,
-    RunChanged,
-    namespace_topic,
-    run_topic,
-)
+from orchestrator.bus import Message, Overrun, PipelineChanged, RunChanged, namespace_topic, run_topic
 from orchestrator.service import Orchestrator
 
 router = APIRouter(tags=["streams"], responses=PROBLEM_ANSWERS)

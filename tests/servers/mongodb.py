@@ -1,7 +1,6 @@
 """A real server of MongoDB's wire protocol: the program in the package ``secantusdb``, which is never imported."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,17 +28,11 @@ def url_of(server: OwnProcess) -> str:
     return f"mongodb://127.0.0.1:{server.port}/?retryWrites=false"
 
 
-@contextmanager
-def _serving(folder: Path) -> Iterator[OwnProcess]:
+def _serving(folder: Path) -> OwnProcess:
     port = free_port()
     options = ["--port", str(port), "--storage-path", str(folder), "--log-level", "WARNING", "--sync-on-commit"]
     bounds = ["--log-file-max", "64MB", "--cache-size", "256M"]
-    server = OwnProcess([str(_program()), *options, *bounds], port)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    return OwnProcess([str(_program()), *options, *bounds], port)
 
 
 def _program() -> Path:

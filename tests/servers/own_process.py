@@ -32,11 +32,21 @@ def do_without(reason: str) -> NoReturn:
 
 @dataclass
 class OwnProcess:
-    """A server that a command starts on ``port``. It may be stopped, which is sudden, and started again."""
+    """A server that a command starts on ``port``. It may be stopped, which is sudden, and started again.
+
+    As a context manager it runs from the begin of the block to its end.
+    """
 
     command: Sequence[str]
     port: int
     _running: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    def __enter__(self) -> "OwnProcess":
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""

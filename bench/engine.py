@@ -1,21 +1,19 @@
 """Runs within one process, durable: chains, fan-out, loops and many at once."""
 
 import asyncio
-import os
-import sqlite3
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
-from bench.harness import Row, interleaved, orchestrator_on_disk, run_to_end, saved
+from bench.harness import Row, interleaved, run_to_end, saved
 from bench.pipelines import chain, fan_out, loop
+from bench.places import Place, floor_at, orchestrator_at
+from bench.servers import resident_mb
 
 REPETITIONS = 30
 IN_FLIGHT = 64
 
 
-async def measure_latency(scale: float) -> list[Row]:
+async def measure_latency(scale: float, place: Place) -> list[Row]:
     """Chains, fan-out and loops: from start to the durable end of a run."""
     texts = {
         "chain of 10, fused": (chain(10), 6, 2),
@@ -26,19 +24,16 @@ async def measure_latency(scale: float) -> list[Row]:
         "fan-out of 1,000 and join": (fan_out(1000), 200, 60),
         "loop over 100 items": (loop(100), 100, 30),
     }
-    with tempfile.TemporaryDirectory(prefix="flume-floor-") as folder:
-        floor = DurableWrites(Path(folder) / "floor.db")
-        async with orchestrator_on_disk() as orchestrator:
-            works: dict[str, Callable[[], Awaitable[object]]] = {
-                "floor 1": lambda: asyncio.to_thread(floor.write, 1),
-                "floor 10": lambda: asyncio.to_thread(floor.write, 10),
-                "floor 40": lambda: asyncio.to_thread(floor.write, 40),
-            }
-            for name, (text, _, _) in texts.items():
-                record = await saved(orchestrator, text)
-                works[name] = lambda record=record: run_to_end(orchestrator, record)
-            found = await interleaved(max(int(REPETITIONS * scale), 3), works)
-        floor.close()
+    async with floor_at(place) as floor, orchestrator_at(place) as orchestrator:
+        works: dict[str, Callable[[], Awaitable[object]]] = {
+            "floor 1": lambda: floor.write(1),
+            "floor 10": lambda: floor.write(10),
+            "floor 40": lambda: floor.write(40),
+        }
+        for name, (text, _, _) in texts.items():
+            record = await saved(orchestrator, text)
+            works[name] = lambda record=record: run_to_end(orchestrator, record)
+        found = await interleaved(max(int(REPETITIONS * scale), 3), works)
     floors = {"chain of 10, every node durable": "floor 10", "chain of 40, every node durable": "floor 40"}
     return [
         Row(name, found[name], bar=bar, goal=goal, floor=found[floors.get(name, "floor 1")])
@@ -46,9 +41,9 @@ async def measure_latency(scale: float) -> list[Row]:
     ]
 
 
-async def measure_long_loop(scale: float) -> list[Row]:
+async def measure_long_loop(scale: float, place: Place) -> list[Row]:
     """10,000 items with a trivial body, and what they do to the memory of the process."""
-    async with orchestrator_on_disk() as orchestrator:
+    async with orchestrator_at(place) as orchestrator:
         record = await saved(orchestrator, loop(10_000))
         await run_to_end(orchestrator, await saved(orchestrator, loop(100)))
         before = resident_mb()
@@ -64,10 +59,10 @@ async def measure_long_loop(scale: float) -> list[Row]:
     ]
 
 
-async def measure_throughput(scale: float) -> list[Row]:
+async def measure_throughput(scale: float, place: Place) -> list[Row]:
     """Three-node runs, 64 in flight, in process; the floor is as many rows, committed 64 at a time."""
     count = max(int(4000 * scale), 200)
-    async with orchestrator_on_disk() as orchestrator:
+    async with orchestrator_at(place) as orchestrator:
         record = await saved(orchestrator, chain(3))
         gate = asyncio.Semaphore(IN_FLIGHT)
 
@@ -79,47 +74,13 @@ async def measure_throughput(scale: float) -> list[Row]:
         cpu, began = time.process_time(), time.perf_counter()
         await asyncio.gather(*(one() for _ in range(count)))
         took, used = time.perf_counter() - began, time.process_time() - cpu
-    with tempfile.TemporaryDirectory(prefix="flume-floor-") as folder:
-        floor = DurableWrites(Path(folder) / "floor.db")
+    async with floor_at(place) as floor:
         began = time.perf_counter()
         for _ in range(count // IN_FLIGHT):
-            floor.write_together(IN_FLIGHT * 4)
+            await floor.write_together(IN_FLIGHT * 4)
         floor_took = time.perf_counter() - began
-        floor.close()
     rate, floor_rate = count / took, count / floor_took
     return [
         Row("3-node runs, 64 in flight", (rate,), unit="/s", bar=500, goal=3000, floor=(floor_rate,)),
         Row("CPU per 3-node run", (used / count * 1000,), bar=1.5, goal=0.5),
     ]
-
-
-class DurableWrites:
-    """The floor: the same kind of durable write with nothing around it."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, content BLOB)")
-        self._content = os.urandom(500)
-
-    def write(self, times: int) -> None:
-        """So many rows, each committed by itself."""
-        for _ in range(times):
-            self._connection.execute("INSERT INTO rows (content) VALUES (?)", (self._content,))
-
-    def write_together(self, rows: int) -> None:
-        """So many rows in one commit."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany("INSERT INTO rows (content) VALUES (?)", [(self._content,)] * rows)
-        self._connection.execute("COMMIT")
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
-
-
-def resident_mb() -> float:
-    """What the process holds in memory now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

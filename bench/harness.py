@@ -1,18 +1,13 @@
-"""What every measurement uses: timing with the floor beside it, percentiles, and an orchestrator on a durable store."""
+"""What every measurement uses: runs from start to end, timing, percentiles and tables."""
 
 import gc
 import resource
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from flume.cli.local import Composition, local_orchestrator
-from flume.cli.settings import Settings
 from flume.source import read_source
 from orchestrator.runs import Start
 from orchestrator.service import Orchestrator
@@ -42,15 +37,6 @@ class Row:
         """The value that ``share`` of all do not exceed."""
         ordered = sorted(self.values)
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
-
-
-@asynccontextmanager
-async def orchestrator_on_disk() -> AsyncIterator[Orchestrator]:
-    """An orchestrator whose store is durable, in a folder that is deleted afterwards."""
-    with tempfile.TemporaryDirectory(prefix="flume-bench-") as folder:
-        composition = Composition(Settings(), {}, Path(folder), fires_schedules=False)
-        async with local_orchestrator(composition) as orchestrator:
-            yield orchestrator
 
 
 async def saved(orchestrator: Orchestrator, text: str) -> PipelineRecord:

@@ -5,7 +5,6 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from bench.harness import Row
 from bench.pipelines import sleeper
@@ -17,13 +16,13 @@ async def measure_process(scale: float) -> list[Row]:
     ready, floor = [], []
     for _ in range(max(int(5 * scale), 2)):
         with tempfile.TemporaryDirectory(prefix="flume-bench-") as folder:
-            async with flume_server(Path(folder)) as server:
+            async with flume_server({"FLUME_DATA": folder}) as server:
                 ready.append(server.seconds_to_ready)
         async with bare_server() as bare:
             floor.append(bare.seconds_to_ready)
             floor_memory = bare.memory_mb()
     with tempfile.TemporaryDirectory(prefix="flume-bench-") as folder:
-        async with flume_server(Path(folder)) as server:
+        async with flume_server({"FLUME_DATA": folder}) as server:
             await asyncio.sleep(2)
             cpu, began = server.cpu_s(), time.perf_counter()
             await asyncio.sleep(10)
@@ -40,7 +39,7 @@ async def measure_crash(scale: float) -> list[Row]:
     """``kill -9`` with many runs in flight, and a restart: when the first goes on, and that all of them end once."""
     count = max(int(1000 * scale), 100)
     with tempfile.TemporaryDirectory(prefix="flume-bench-") as folder:
-        async with flume_server(Path(folder)) as server:
+        async with flume_server({"FLUME_DATA": folder}) as server:
             text = sleeper().replace("duration: 1d", "duration: 4s")
             await Connection.call(
                 server.port, "POST", "/api/v1/pipelines", text.encode(), content_type="application/yaml"
@@ -48,7 +47,7 @@ async def measure_crash(scale: float) -> list[Row]:
             started = await asyncio.gather(*(_start(server, share) for share in _shares(count, 20)))
         ids = {run_id for share in started for run_id in share}
         began = time.perf_counter()
-        async with flume_server(Path(folder)) as server:
+        async with flume_server({"FLUME_DATA": folder}) as server:
             first = await _until(server, lambda ended: ended > 0) - began
             last = await _until(server, lambda ended: ended >= count) - began
             listed = await _ended(server)

@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +45,7 @@ class Server:
 
     def memory_mb(self) -> float:
         """What its process holds in memory now."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return resident_mb(self.process.pid)
 
     def cpu_s(self) -> float:
         """The processor time that it has used."""
@@ -54,11 +53,36 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_mb(pid: int | str = "self") -> float:
+    """What a process holds in memory now, counting in full what it shares with others."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def pss_mb(pid: int) -> float:
+    """What a process holds in memory now, what it shares divided among those who share it."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
+
+
+def environment_of_servers() -> dict[str, str]:
+    """This process's environment, but that sources are compiled once and not at each start, which would be measured."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @asynccontextmanager
-async def flume_server(folder: Path) -> AsyncIterator[Server]:
-    """``flume orchestrator`` on a data folder, killed at the end."""
+async def flume_server(settings: Mapping[str, str]) -> AsyncIterator[Server]:
+    """``flume orchestrator`` with these settings, killed at the end."""
     command = [sys.executable, "-P", "-m", "flume", "orchestrator", "--port", "0"]
-    async with _server(command, {"FLUME_DATA": str(folder), "LOG_LEVEL": "warning"}) as server:
+    async with _server(command, {"LOG_LEVEL": "warning", **settings}) as server:
+        yield server
+
+
+@asynccontextmanager
+async def console_server(engine: Server) -> AsyncIterator[Server]:
+    """``flume console`` beside an orchestrator, killed at the end."""
+    command = [sys.executable, "-P", "-m", "flume", "console", "--port", "0"]
+    async with _server(command, {"LOG_LEVEL": "warning", "ENGINE_URL": f"http://127.0.0.1:{engine.port}"}) as server:
         yield server
 
 
@@ -71,11 +95,9 @@ async def bare_server() -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def _server(command: list[str], environment: dict[str, str]) -> AsyncIterator[Server]:
-    # A server that had to compile its sources at each start would be measured for that.
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        *command, env={**inherited, **environment}, stderr=asyncio.subprocess.PIPE
+        *command, env={**environment_of_servers(), **environment}, stderr=asyncio.subprocess.PIPE
     )
     try:
         port = await _port_of(process)

@@ -57,7 +57,12 @@ def _read_single(content_type: str, body: bytes) -> JsonValue:
         return read_json(decode_text(body, charset).encode())
     if media_type.startswith("text/"):
         return decode_text(body, charset)
-    return {"contentType": content_type or _BINARY, "size": len(body), "content": b64encode(body).decode()}
+    return binary_value(content_type, body)
+
+
+def binary_value(content_type: str, content: bytes) -> dict[str, JsonValue]:
+    """What neither JSON nor text is, as JSON: ``{contentType, size, content}``, the content in Base64."""
+    return {"contentType": content_type or _BINARY, "size": len(content), "content": b64encode(content).decode()}
 
 
 def _read_part(part: Part) -> JsonValue:
@@ -65,12 +70,7 @@ def _read_part(part: Part) -> JsonValue:
         return _read_single(part.content_type or "text/plain", part.content)
     if not part.filename and not part.content:
         return None
-    return {
-        "filename": part.filename,
-        "contentType": part.content_type or _BINARY,
-        "size": len(part.content),
-        "content": b64encode(part.content).decode(),
-    }
+    return {"filename": part.filename, **binary_value(part.content_type, part.content)}
 
 
 def _read_form(body: bytes, charset: str) -> dict[str, JsonValue]:

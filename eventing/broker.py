@@ -16,7 +16,7 @@ from types import TracebackType
 from eventing.cloudevents import CloudEvent
 from eventing.delivery import NO_ANSWER, Delivery, Reply, Subscriber, dead_letter
 from flume.errors import UnavailableError
-from flume.filters import All, Filter
+from flume.filters import Filter
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Trigger:
 
     name: str
     subscriber: Subscriber
-    filter: Filter = field(default_factory=All)
+    filter: Filter = field(default_factory=Filter)
     delivery: Delivery = field(default_factory=Delivery)
     dead_letters: Subscriber | None = None
     address: str = ""
@@ -49,13 +49,15 @@ class Disorder:
     """What a broker may do to deliveries, made frequent; the same ``seed`` gives the same choices.
 
     ``duplicates`` is the chance that an event is delivered twice, ``reorder`` the chance that one of those waiting is taken
-    instead of the first. Each delivery is held back for up to ``delay``.
+    instead of the first. Each delivery is held back for up to ``delay``. ``losses`` is the chance that an event that was taken
+    is delivered to nobody, which a broker that promises to keep events does not do: it stands for one that was lost.
     """
 
     seed: int
     duplicates: float = 0.0
     delay: timedelta = timedelta(0)
     reorder: float = 0.0
+    losses: float = 0.0
 
 
 _ORDER = Disorder(seed=0)
@@ -140,11 +142,14 @@ class Broker:
         if self._unfinished - (hops > 0) + len(wanting) > self._bounds.unfinished:
             raise UnavailableError(f"the broker holds {self._unfinished:,} deliveries already; publish again later")
         for trigger in wanting:
+            if self._by_chance(self._disorder.losses):
+                logger.debug("an event was lost on purpose", extra={"trigger": trigger.name, "event": event.id})
+                continue
             for _ in range(1 + self._by_chance(self._disorder.duplicates)):
                 hold = self._random.random() * self._disorder.delay.total_seconds()
                 self._waiting.append(_Parcel(event, trigger, hops, hold))
                 self._unfinished += 1
-        if wanting:
+        if self._waiting:
             self._idle.clear()
             self._arrived.set()
 

@@ -30,6 +30,9 @@ MAX_BATCH = 1_000
 MAX_ATTRIBUTE = 4_096
 """Characters of one attribute."""
 
+MAX_ATTRIBUTES = 256
+"""Attributes of one event, those that every event has among them."""
+
 Headers = Iterable[tuple[str, str]]
 """Names in lower case, and values."""
 
@@ -37,7 +40,7 @@ _REQUIRED = ("specversion", "id", "source", "type")
 _NAME = re.compile(r"[a-z0-9]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TEXT_CHARSETS = frozenset({"", "utf-8", "us-ascii"})
-_UNSAFE_ONLY = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
+_KEPT_IN_HEADERS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 """What stays as it is in a header: printable ASCII but the blank, the quotation mark and the percent sign."""
 
 
@@ -96,7 +99,9 @@ def encode_binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:
     """Headers (lower-case) and body of an event whose attributes travel as headers."""
     attributes = event.attributes
     headers = {
-        f"ce-{name}": quote(value, safe=_UNSAFE_ONLY) for name, value in attributes.items() if name != "datacontenttype"
+        f"ce-{name}": quote(value, safe=_KEPT_IN_HEADERS)
+        for name, value in attributes.items()
+        if name != "datacontenttype"
     }
     if event.data is None:
         return headers, b""
@@ -179,7 +184,15 @@ def _read_batch(value: JsonValue) -> tuple[CloudEvent, ...]:
         raise MalformedEventError("a batch is an array of events")
     if len(value) > MAX_BATCH:
         raise MalformedEventError(f"a batch has {MAX_BATCH:,} events at most, not {len(value):,}")
-    return tuple(from_json(each) for each in value)
+    return tuple(_read_of_batch(index, each) for index, each in enumerate(value))
+
+
+def _read_of_batch(index: int, value: JsonValue) -> CloudEvent:
+    try:
+        return from_json(value)
+    except RequestError as error:
+        message = f"event {index} of the batch, counted from 0: {error}"
+        raise MalformedEventError(message, pointer=f"/{index}{error.pointer}", hint=error.hint) from error
 
 
 def _read_binary(headers: Sequence[tuple[str, str]], content_type: str, body: bytes) -> CloudEvent:
@@ -215,6 +228,8 @@ def _event(attributes: dict[str, str], data: JsonValue | bytes) -> CloudEvent:
     for name in _REQUIRED:
         if not attributes.get(name):
             raise MalformedEventError(f"the event has no '{name}'")
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise MalformedEventError(f"an event has {MAX_ATTRIBUTES} attributes at most, not {len(attributes):,}")
     for name, value in attributes.items():
         if not _NAME.fullmatch(name) or name == "data":
             raise MalformedEventError(

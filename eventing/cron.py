@@ -21,6 +21,9 @@ _HOUR = 1
 _LARGEST_CHANGE = timedelta(days=1)
 _SINGLE_VALUE_RANGE = re.compile(r"(?<![^,\s])([0-9a-z]+)-\1(?:/[0-9]+)?(?![^,\s])", re.ASCII)
 
+_SUNDAY_TO_SUNDAY = re.compile(r"(?<![^,])7-(?:0|sun)(?:/[0-9]+)?(?![^,])", re.ASCII)
+"""Of weekdays, where 7 and 0 are one day. ``0-7`` is the whole week, as everywhere."""
+
 
 class CronSchedule:
     """A parsed schedule in one time zone. Raises `flume.errors.RequestError` for text that is no schedule.
@@ -100,4 +103,5 @@ class CronSchedule:
 
 def _plain(text: str) -> str:
     """The schedule with ranges of one value written as that value: croniter takes ``5-5`` for the whole field, cron for 5."""
-    return _SINGLE_VALUE_RANGE.sub(r"\1", text.strip().lower())
+    *others, last = _SINGLE_VALUE_RANGE.sub(r"\1", text.strip().lower()).split()
+    return " ".join((*others, _SUNDAY_TO_SUNDAY.sub("0", last)))

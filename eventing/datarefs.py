@@ -7,11 +7,12 @@ token know it, and a repetition replaces what it repeats. The token travels besi
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, Protocol
 
 import orjson
 
 from eventing.cloudevents import CloudEvent, MalformedEventError
+from eventing.invocations import Invocation
 from eventing.json_data import read_json
 from eventing.messages import token_of
 from flume.errors import RequestError
@@ -23,6 +24,21 @@ PAYLOAD_MOST = 256 * 1024 * 1024
 """Bytes of data that are taken at all."""
 
 Purpose = Literal["invoke", "answer"]
+
+
+class DataDepot(Protocol):
+    """Keeps data that is too large for an event, and gives what functions kept.
+
+    Both raise `eventing.remote.DeliveryError` when that can't be done now.
+    """
+
+    async def travelling(self, event: CloudEvent, invocation: Invocation) -> CloudEvent:
+        """The order as it can travel."""
+        ...
+
+    async def whole(self, event: CloudEvent, invocation: Invocation) -> CloudEvent:
+        """The answer with its data. Raises `MalformedEventError` if the data is not this attempt's, or is no JSON."""
+        ...
 
 
 def payload_id(token: str, purpose: Purpose) -> str:

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from inspect import iscoroutinefunction
@@ -20,9 +21,10 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakSet
 
-from eventing.invocations import Answer, Failed, Invocation, Reports
+from eventing.invocations import MAX_FAILURE_MESSAGE, Answer, Failed, Invocation, Reports
 from eventing.node_logs import NodeLog, clean, shortened
-from eventing.node_threads import NodeThreads, Place
+from eventing.node_progress import NodeProgress, StreamMask
+from eventing.node_threads import NodeThreads, ThreadPlace
 from flume.errors import FlumeError, NodeError
 from flume.expressions import conceal, reveal
 from flume.nodes.context import NodeContext, Secrets
@@ -31,6 +33,7 @@ from flume.nodes.node import Node, NodeSettings
 from flume.nodes.outcomes import Iterate, Result, Sleep
 from flume.nodes.shared import SharedSetups
 from flume.nodes.types import NodeType
+from flume.secret_values import secrets_for
 from flume.values import JsonValue
 
 logger = logging.getLogger(__name__)
@@ -40,9 +43,6 @@ THREADS = 32
 
 _UNANSWERED = frozenset({"timeout", "connection"})
 """Failures after which nobody knows whether the work was done: its repetition carries the same key."""
-
-MAX_FAILURE_MESSAGE = 8 * 1024
-"""Characters that a run keeps of what a node says of its failure."""
 
 
 def _utc_now() -> datetime:
@@ -62,7 +62,8 @@ class InProcessExecutor:
         threads: int = THREADS,
     ) -> None:
         self._secrets = dict(secrets)
-        self._visible = Secrets(secrets)
+        self._secret_values = tuple(filter(None, secrets.values()))
+        self._stream_mask = StreamMask(self._secret_values)
         self._clock = clock
         self._setups = SharedSetups(settings)
         self._timer = timer
@@ -84,25 +85,26 @@ class InProcessExecutor:
 
     async def execute(self, invocation: Invocation, reports: Reports) -> Answer:
         """See `Executor.execute`."""
-        flag = _CancelFlag()
+        ties = self._tie(reports)
         async with self._thread_for(invocation.node_type) as thread:
-            return await self._execute(invocation, reports, flag, thread)
+            try:
+                return await self._execute(invocation, ties, thread)
+            finally:
+                ties.progress.end()
 
-    async def _execute(
-        self, invocation: Invocation, reports: Reports, flag: "_CancelFlag", thread: Place | None
-    ) -> Answer:
+    async def _execute(self, invocation: Invocation, ties: "_Ties", thread: ThreadPlace | None) -> Answer:
         scope = asyncio.timeout(invocation.timeout.total_seconds())
         try:
             async with scope:
                 shared = await self._setups.of(invocation.node_type)
-                prepared = self._prepare(invocation, reports, shared, flag)
+                prepared = self._prepare(invocation, ties, shared)
                 if thread is None:
                     returned = await prepared.node.execute(prepared.input)
                 else:
                     returned = await thread.call(partial(prepared.node.execute, prepared.input))
             return self._settle(invocation, returned)
         except BaseException as error:
-            flag.is_set = True
+            ties.is_cancelled = True
             if _is_being_cancelled():
                 # Nobody wants the answer, and a node that trips over its cancellation has not failed by that.
                 raise asyncio.CancelledError from error
@@ -123,8 +125,9 @@ class InProcessExecutor:
         return answer
 
     def _at_once(self, invocation: Invocation, node_class: type[Node], reports: Reports) -> Answer | None:
+        ties = self._tie(reports)
         try:
-            prepared = self._prepare(invocation, reports, None, _CancelFlag())
+            prepared = self._prepare(invocation, ties, None)
             finished, returned = _run_to_first_wait(prepared.node.execute(prepared.input))
             if not finished:
                 # It waits for something, so it can't be fused. Being pure, it may as well begin again as a task.
@@ -136,8 +139,13 @@ class InProcessExecutor:
         except BaseException:
             # It may have missed being a task, as `asyncio.timeout` does. Should it fail as one too, that is its answer.
             return None
+        finally:
+            ties.progress.end()
 
-    def _prepare(self, invocation: Invocation, reports: Reports, shared: object, flag: "_CancelFlag") -> Prepared:
+    def _tie(self, reports: Reports) -> "_Ties":
+        return _Ties(NodeLog(reports, self._mask, self._clock), NodeProgress(reports, self._stream_mask))
+
+    def _prepare(self, invocation: Invocation, ties: "_Ties", shared: object) -> Prepared:
         config, inputs = dict(invocation.config), dict(invocation.inputs)
         if self._secrets and not invocation.node_type.pure:
             config = reveal(config, invocation.nonce, self._secrets.__getitem__)
@@ -152,16 +160,16 @@ class InProcessExecutor:
             deadline=self._clock() + invocation.timeout,
             hops=invocation.hops,
             traceparent=invocation.traceparent,
-            secrets=self._visible,
-            log_sink=NodeLog(reports, self._mask, self._clock),
-            progress_sink=lambda text: reports.progress(self._mask(clean(str(text)))),
-            is_cancelled=lambda: flag.is_set,
+            secrets=Secrets(secrets_for((invocation.node_type,), self._secrets)),
+            log_sink=ties.log,
+            progress_sink=ties.progress,
+            is_cancelled=lambda: ties.is_cancelled,
             clock=self._clock,
         )
         return prepare(invocation.node_type, config, inputs, context=context, shared=shared)
 
     @asynccontextmanager
-    async def _thread_for(self, node_type: NodeType) -> AsyncIterator[Place | None]:
+    async def _thread_for(self, node_type: NodeType) -> AsyncIterator[ThreadPlace | None]:
         """A thread for a type whose ``execute`` is a plain function, None for others.
 
         Waiting for it does not count as the attempt's time.
@@ -199,16 +207,17 @@ class InProcessExecutor:
         )
 
     def _mask(self, value: JsonValue) -> Any:
-        return conceal(value, self._secrets.values()) if self._secrets else value
+        return conceal(value, self._secret_values) if self._secrets else value
 
 
-class _CancelFlag:
-    """Whether an attempt's result is still wanted, readable from its thread."""
+@dataclass(slots=True)
+class _Ties:
+    """What ties a node to its attempt, usable from its thread."""
 
-    __slots__ = ("is_set",)
-
-    def __init__(self) -> None:
-        self.is_set = False
+    log: NodeLog
+    progress: NodeProgress
+    is_cancelled: bool = False
+    """Whether nobody wants the attempt's result any more."""
 
 
 def _is_being_cancelled() -> bool:

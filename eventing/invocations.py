@@ -14,7 +14,11 @@ from typing import Protocol, TypeAlias
 from flume.ids import Instance, Millis, NodeId, RunId
 from flume.nodes.outcomes import Iterate, Result, Sleep
 from flume.nodes.types import NodeType
-from flume.values import JsonValue
+from flume.pipeline import Lane
+from flume.values import JsonObject, JsonValue
+
+MAX_FAILURE_MESSAGE = 8 * 1024
+"""Characters that a run keeps of what is said of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class Invocation:
 
     ``key`` is the idempotency key (``run/instance/n``), ``token`` proves that an answer belongs to this attempt.
     ``nonce`` is what the secret markers in ``config`` and ``inputs`` carry. ``now`` is the moment at which the attempt
-    became ready. ``timeout`` counts from when the work begins, ``start_timeout`` until then.
+    became ready. ``timeout`` counts from when the work begins, ``start_timeout`` until then. ``lane`` and ``resources`` say which
+    of a type's functions it is for; ``function`` is the name of that function, empty where a type has only one.
     """
 
     run_id: RunId
@@ -43,6 +48,9 @@ class Invocation:
     hops: int = 0
     traceparent: str | None = None
     start_timeout: timedelta = timedelta(minutes=5)
+    lane: Lane = Lane.CPU
+    resources: JsonObject = field(default_factory=dict)
+    function: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,21 @@ class Reports(Protocol):
         ...
 
     def phase(self, phase: Phase, *, ago_ms: int = 0) -> None:
-        """The attempt reached a phase, so many milliseconds ago. An attempt inside the engine has none and says nothing."""
+        """The attempt reached a phase, so many milliseconds ago; of one that is told again the earlier moment counts.
+
+        An attempt inside the engine has none and says nothing.
+        """
+        ...
+
+    def handed_over(self) -> None:
+        """The order was handed over, and waits for a process that takes it up; told again, the first time counts."""
+        ...
+
+    def ready(self, *, for_ms: int) -> None:
+        """The process that took the attempt up had been ready for so many milliseconds before the work began.
+
+        If that is less than the order had waited there, the process was started for it, or while it waited.
+        """
         ...
 
 

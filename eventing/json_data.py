@@ -1,7 +1,6 @@
 """Reads JSON that came over the network into what a run can hold, exactly or not at all."""
 
 import json
-import re
 
 import orjson
 
@@ -9,7 +8,8 @@ from flume.errors import RequestError
 from flume.values import INT64_MAX, INT64_MIN, BadValueError, JsonValue, check_value
 
 _LONGEST_INTEGER = 20
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_DIGITS_ALONE = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
+_LONG_NUMBER = b"0" * 19
 
 
 def read_json(text: bytes) -> JsonValue:
@@ -22,7 +22,8 @@ def read_json(text: bytes) -> JsonValue:
     except orjson.JSONDecodeError as error:
         raise RequestError(f"the body is not valid JSON: {error}", code="bad-body") from error
     checked(value)
-    if _LONG_NUMBER.search(text):
+    # A regular expression would take ten times as long.
+    if _LONG_NUMBER in text.translate(_DIGITS_ALONE):
         # orjson makes inexact floats of integers beyond 64 bits. This parser recurses, so the depth was checked first.
         json.loads(text, parse_int=_refuse_long_integer)
     return value

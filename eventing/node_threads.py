@@ -29,17 +29,17 @@ class _Call:
 
 
 class NodeThreads:
-    """Places for up to ``most`` functions at a time. For one event loop."""
+    """Places for up to ``most`` functions at a time, in threads that are called ``name``. For one event loop."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, name: str = "node") -> None:
         self._free = asyncio.Semaphore(most)
-        self._threads = _Threads()
+        self._threads = _Threads(name)
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator["Place"]:
+    async def place(self) -> AsyncIterator["ThreadPlace"]:
         """A place for one call; waits for one if need be. A function that was given up keeps its place until it returns."""
         await self._free.acquire()
-        place = Place(self._threads, self._free.release)
+        place = ThreadPlace(self._threads, self._free.release)
         try:
             yield place
         finally:
@@ -50,7 +50,7 @@ class NodeThreads:
         self._threads.close()
 
 
-class Place:
+class ThreadPlace:
     """One of the places; ``release`` is called once, when nothing uses it any more."""
 
     def __init__(self, threads: "_Threads", release: Callable[[], None]) -> None:
@@ -91,7 +91,8 @@ class Place:
 class _Threads:
     """As many threads as there are calls at a time; one that has nothing to do takes the next call."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._lock = Lock()
         self._idle = 0
@@ -104,7 +105,7 @@ class _Threads:
             self._idle -= is_one_idle
         self._calls.put(call)
         if not is_one_idle:
-            Thread(target=self._work, name="node", daemon=True).start()
+            Thread(target=self._work, name=self._name, daemon=True).start()
 
     def close(self) -> None:
         """Have every thread end as soon as it has nothing to do."""

@@ -146,6 +146,10 @@ class UnavailableError(FlumeError):
         super().__init__(message)
 
 
+class OverloadedError(UnavailableError):
+    """Not now, since there is as much to do as there may be: whoever comes back later, or asks another replica, is served."""
+
+
 class StoreError(FlumeError):
     """The store can't do what was asked: the message names the file or server and what a person can do."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from flume.ids import ROOT, NodeId, ScopePath, node_path, split_scope
-from flume.nodes.types import NodeType
+from flume.nodes.types import OUT, NodeType
 from flume.pipeline import InputDefinition, Lane, OnError, Pipeline, RetryPolicy
 from flume.templates import TemplateTree
 from flume.values import JsonObject, JsonValue
@@ -62,7 +62,8 @@ class PlanNode:
 
     ``incoming`` and ``outgoing`` are its edges, in document order. ``setters`` are the nodes before it that overlay variables,
     in the order in which they apply. ``is_pure`` means that it may be fused with its neighbors: a pure type, inline, and not
-    ``durable``. ``takes_errors``: an edge follows its port ``error``.
+    ``durable``. ``takes_errors``: an edge follows its port ``error``. ``ports`` are those that its type has with this config,
+    `ERROR` left out.
     """
 
     id: NodeId
@@ -82,6 +83,7 @@ class PlanNode:
     work: NodeWork | None = None
     name: str = ""
     resources: JsonObject | None = None
+    ports: tuple[str, ...] = (OUT,)
 
 
 @dataclass(frozen=True, slots=True)

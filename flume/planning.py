@@ -16,12 +16,12 @@ from flume.ids import NodeId
 from flume.node_rules import MAX, WHILE, check_node_rules
 from flume.node_values import check_node_values
 from flume.node_work import ParsedWork, parse_work
-from flume.nodes.types import ERROR, NodeType, Role
+from flume.nodes.types import ALL_SECRETS, ERROR, NodeType, Role
 from flume.pipeline import EdgeDefinition, Lane, NodeDefinition, Pipeline, all_nodes
 from flume.plan import LoopPlan, Plan, PlanEdge, PlanNode, ScopePlan
 from flume.ports import check_ports, port_of
 from flume.problems import Problem, join_pointer
-from flume.references import Reach, check_references
+from flume.references import Reach, check_references, check_secrets_of_type
 from flume.values import JsonValue
 
 LANE_TIMEOUTS: Mapping[Lane, timedelta] = MappingProxyType(
@@ -240,6 +240,7 @@ class _Resolver:
             work=parsed.work,
             name=node.name,
             resources=node.resources or node_type.resources,
+            ports=node_type.ports_for(node.config),
         )
 
     def _loop(self, node: NodeDefinition, parsed: ParsedWork, seen: _Surroundings) -> LoopPlan | None:
@@ -270,6 +271,7 @@ class _Resolver:
         self.problems.extend(check_references(deferred, replace(reach, loops=reach.loops + 1, allows_secrets=False)))
         self.problems.extend(check_references(parsed.scoped_references, replace(reach, local=tuple(node.inputs))))
         self.problems.extend(check_node_values(node, node_type, parsed.template_pointers))
+        self.problems.extend(check_secrets_of_type(node, node_type, self._circumstances.secrets))
         limit = self._circumstances.function_timeout_max
         self.problems.extend(check_node_rules(node, node_type, loops=seen.loops, function_timeout_max=limit))
 
@@ -284,7 +286,14 @@ class _Resolver:
             loops=seen.loops,
             secrets=self._circumstances.secrets,
             allows_secrets=not node_type.pure,
+            given_secrets=_given_secrets(node, node_type),
         )
+
+
+def _given_secrets(node: NodeDefinition, node_type: NodeType) -> Collection[str] | None:
+    """The secrets that the node's process gets; None: all, as the engine's own has them all."""
+    is_in_engine = (node.run_on or node_type.run_on) is Lane.ENGINE
+    return None if is_in_engine or ALL_SECRETS in node_type.secrets else node_type.secrets
 
 
 def _whole(value: JsonValue) -> int | None:

@@ -10,7 +10,9 @@ from difflib import get_close_matches
 
 from flume.expressions import Reference
 from flume.ids import NodeId
-from flume.problems import Problem
+from flume.nodes.types import ALL_SECRETS, NodeType
+from flume.pipeline import NodeDefinition
+from flume.problems import Problem, join_pointer
 from flume.templates import PlacedReference
 
 NODE_KEYS = ("output", "meta", "status", "error")
@@ -34,7 +36,8 @@ class Reach:
     ``variables`` are those of the pipeline and those that nodes upstream set. ``nodes`` are all ids of the pipeline,
     ``visible`` those of the node's level and of the levels around it, ``upstream`` those settled before the node
     starts. ``loops`` counts the loops around it. ``local`` are further names: a node's own inputs, for a field that
-    sees them. ``secrets`` None: not known, so any name may be meant.
+    sees them. ``secrets`` None: not known, so any name may be meant, and may reach the node. ``given_secrets``
+    are those that the process gets which runs the node; None: all.
     """
 
     node: NodeId
@@ -47,6 +50,7 @@ class Reach:
     local: Collection[str] = ()
     secrets: Collection[str] | None = None
     allows_secrets: bool = True
+    given_secrets: Collection[str] | None = None
 
 
 def check_references(references: Iterable[PlacedReference], reach: Reach) -> Iterator[Problem]:
@@ -56,6 +60,19 @@ def check_references(references: Iterable[PlacedReference], reach: Reach) -> Ite
         if found is not None:
             code, message, hint = found
             yield Problem(code, placed.pointer, message, hint)
+
+
+def check_secrets_of_type(
+    node: NodeDefinition, node_type: NodeType, secrets: Collection[str] | None
+) -> Iterator[Problem]:
+    """A problem for each secret that the type names and that is not among ``secrets``, unless these are not known (None)."""
+    if secrets is None:
+        return
+    for name in node_type.secrets:
+        if name != ALL_SECRETS and name not in secrets:
+            message = f"node type '{node_type.name}' needs the secret '{name}', and there is none"
+            pointer = join_pointer(node.pointer, "type")
+            yield Problem(MISSING_SECRET, pointer, message, f"set FLUME_SECRET_{name}")
 
 
 Finding = tuple[str, str, str]
@@ -106,7 +123,13 @@ def _check_secret(key: str | None, reach: Reach) -> Finding | None:
         return "secret-not-allowed", "a secret can't be used here", hint
     if key is None:
         return "secret-not-allowed", "'secrets' alone can't be used", "name one: secrets.NAME"
-    if reach.secrets is not None and key not in reach.secrets:
+    if reach.secrets is None:
+        return None
+    if reach.given_secrets is not None and key not in reach.given_secrets:
+        message = f"the function that runs '{reach.node}' does not get the secret '{key}'"
+        otherwise = f'name it in the class of the node type, as in secrets = ("{key}",)'
+        return "secret-not-given", message, _nearest(key, reach.given_secrets, otherwise)
+    if key not in reach.secrets:
         return MISSING_SECRET, f"there is no secret '{key}'", _nearest(key, reach.secrets, f"set FLUME_SECRET_{key}")
     return None
 

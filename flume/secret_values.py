@@ -1,10 +1,14 @@
 """Where the values of secrets come from: variables ``FLUME_SECRET_NAME`` and the files of a folder; the same in every process."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flume.errors import SettingError
+
+if TYPE_CHECKING:
+    from flume.nodes.types import NodeType
 
 SECRET_PREFIX = "FLUME_SECRET_"
 MIN_SECRET_LENGTH = 6
@@ -23,11 +27,22 @@ def read_secret_values(environment: Mapping[str, str], folder: Path | None) -> d
         if name.startswith(SECRET_PREFIX):
             found[name.removeprefix(SECRET_PREFIX)] = value
     for name, value in found.items():
-        if not _SECRET_NAME.match(name):
+        if not is_secret_name(name):
             raise SettingError(f"secret {name}", "expected a name of letters, digits and _ that begins with no digit")
         if len(value) < MIN_SECRET_LENGTH:
             raise SettingError(f"secret {name}", f"expected at least {MIN_SECRET_LENGTH} characters")
     return found
+
+
+def is_secret_name(text: str) -> bool:
+    """Whether templates could speak of a secret by this name."""
+    return _SECRET_NAME.match(text) is not None
+
+
+def secrets_for(types: Iterable["NodeType"], secrets: Mapping[str, str]) -> dict[str, str]:
+    """Of all ``secrets``, those for a process that serves these types: what at least one of them names."""
+    served = tuple(types)
+    return {name: value for name, value in secrets.items() if any(each.may_use_secret(name) for each in served)}
 
 
 def _read_folder(folder: Path) -> dict[str, str]:

@@ -165,7 +165,7 @@ async def _test_orchestrator(nodes: Sequence[Path], secrets: Mapping[str, str]) 
     from flume.nodes.discovery import load_path
     from flume.nodes.registry import Registry, installed_node_types
     from flume.pipeline import Lane
-    from orchestrator.bus import MemoryBus
+    from orchestrator.buses.memory import MemoryBus
     from orchestrator.service import Options, Parts, build_orchestrator
     from orchestrator.stores.sqlite.store import SqliteStore
 

@@ -4,6 +4,7 @@ What a node returns passes `check_value` before anything else sees it.
 """
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, TypeAlias
 
 from flume.errors import FlumeError
@@ -37,47 +38,76 @@ def check_value(value: object) -> None:
     Refused: NaN and infinities, integers beyond 64 bits, keys that are not text or hold NUL, text with lone surrogates,
     nesting above `MAX_DEPTH`, and any other Python type.
     """
-    _check(value, "", 0)
+    try:
+        _check(value, 0)
+    except _Bad as bad:
+        raise BadValueError(join_pointer("", *reversed(bad.path)), bad.reason) from bad.__cause__
 
 
-def _check(value: object, pointer: str, depth: int) -> None:
+class _Bad(Exception):
+    """What is wrong. Its place is put together on the way out: a pointer made for every value would take most of the time."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.path: list[str | int] = []
+        super().__init__(reason)
+
+
+def _check(value: object, depth: int) -> None:
     kind = type(value)
     if kind is str:
         if not value.isascii():  # type: ignore[attr-defined]
-            _check_text(str(value), pointer)
+            _check_text(str(value))
     elif value is None or kind is bool:
         return
     elif kind is int:
         if not INT64_MIN <= value <= INT64_MAX:  # type: ignore[operator]
-            raise BadValueError(pointer, "an integer beyond 64 bits; return it as text")
+            raise _Bad("an integer beyond 64 bits; return it as text")
     elif kind is float:
-        if value != value or value in (float("inf"), float("-inf")):
-            raise BadValueError(pointer, "NaN and infinity are not JSON; return null or text")
+        if not isfinite(value):  # type: ignore[arg-type]
+            raise _Bad("NaN and infinity are not JSON; return null or text")
     elif depth >= MAX_DEPTH:
-        raise BadValueError(pointer, f"nested deeper than {MAX_DEPTH} levels")
+        raise _Bad(f"nested deeper than {MAX_DEPTH} levels")
     elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            _check_key(key, pointer)
-            _check(inner, join_pointer(pointer, key), depth + 1)
+        _check_members(value, depth + 1)
     elif isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, str)):
-        for index, inner in enumerate(value):
-            _check(inner, f"{pointer}/{index}", depth + 1)
+        _check_elements(value, depth + 1)
     elif isinstance(value, str):
-        _check_text(str(value), pointer)
+        _check_text(str(value))
     else:
-        raise BadValueError(pointer, f"a {kind.__name__} is not JSON; return text, numbers, lists and objects")
+        raise _Bad(f"a {kind.__name__} is not JSON; return text, numbers, lists and objects")
 
 
-def _check_key(key: object, pointer: str) -> None:
+def _check_members(members: Mapping[object, object], depth: int) -> None:
+    for key, inner in members.items():
+        _check_key(key)
+        try:
+            _check(inner, depth)
+        except _Bad as bad:
+            bad.path.append(str(key))
+            raise
+
+
+def _check_elements(elements: Sequence[object], depth: int) -> None:
+    for index, inner in enumerate(elements):
+        try:
+            _check(inner, depth)
+        except _Bad as bad:
+            bad.path.append(index)
+            raise
+
+
+def _check_key(key: object) -> None:
     if not isinstance(key, str):
-        raise BadValueError(pointer, f"the key {key!r} is not text")
+        raise _Bad(f"the key {key!r} is not text")
     if "\0" in key:
-        raise BadValueError(pointer, "a key holds the NUL character")
-    _check_text(key, pointer)
+        raise _Bad("a key holds the NUL character")
+    if not key.isascii():
+        _check_text(key)
 
 
-def _check_text(text: str, pointer: str) -> None:
+def _check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise BadValueError(pointer, "text with a lone surrogate is not valid Unicode") from error
+        raise _Bad("text with a lone surrogate is not valid Unicode") from error

@@ -1,19 +1,15 @@
 """The HTTP face of a function process: a bare ASGI application, since a framework costs more time to start than all else."""
 
+import hmac
 import re
-from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
-import orjson
-
+from eventing.bare_http import Message, Receive, Send, answer, headers_of, problem, read_body, respond
 from eventing.cloudevents import CloudEvent, MalformedEventError, decode_one, encode_binary
 from eventing.datarefs import INLINE_MOST
 from flume.errors import NodeError, NotFoundError, TooLargeError
-from functions.runtime import BusyError, DrainingError, GoneError, Runtime
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from functions.runtime import CutShortError, DrainingError, FullError, GoneError, Runtime
 
 MAX_BODY = INLINE_MOST + 64 * 1024
 """Bytes of an event that is taken; larger data travels apart."""
@@ -51,7 +47,8 @@ class FunctionApp:
     """Serves a runtime.
 
     ``courier`` None: there is no orchestrator to keep large data, so it travels with the event. ``hosts`` are the names by
-    which it may be called, None for any: on a machine with a browser a web page could reach it by a name of its own.
+    which it may be called, None for any: on a machine with a browser a web page could reach it by a name of its own. ``key`` is
+    what orders have to carry as their bearer token, empty for nothing.
     """
 
     def __init__(
@@ -61,25 +58,27 @@ class FunctionApp:
         is_ready: Callable[[], bool],
         *,
         hosts: Collection[str] | None = None,
+        key: str = "",
     ) -> None:
         self._runtime = runtime
         self._courier = courier
         self._is_ready = is_ready
         self._hosts = hosts
+        self._key = key.encode()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             raise ValueError(f"a function takes HTTP alone, not {scope['type']}")
-        head = _headers(scope)
+        head = headers_of(scope)
         if sum(len(name) + len(value) + 4 for name, value in head) > MAX_HEAD:
-            await _problem(send, 431, f"the headers are larger than {MAX_HEAD:,} bytes")
+            await problem(send, 431, f"the headers are larger than {MAX_HEAD:,} bytes")
         elif not self._is_known_as(head):
-            await _problem(send, 421, "a function on this machine is called by a loopback address or as localhost")
+            await problem(send, 421, "a function on this machine is called by a loopback address or as localhost")
         elif (methods := _METHODS.get(scope["path"])) is None:
-            await _problem(send, 404, "a function takes events at POST /")
+            await problem(send, 404, "a function takes events at POST /")
         elif scope["method"] not in methods:
-            await _problem(send, 405, f"{scope['path']} takes {' and '.join(sorted(methods))}", allow=methods)
+            await problem(send, 405, f"{scope['path']} takes {' and '.join(sorted(methods))}", allow=methods)
         else:
             await self._serve(scope["path"], head, receive, send)
 
@@ -88,13 +87,13 @@ class FunctionApp:
             case "/":
                 await self._invoke(head, receive, send)
             case "/warm":
-                await _answer(send, 204)
+                await answer(send, 204)
             case "/healthz":
-                await _answer(send, 200, b"ok\n")
+                await answer(send, 200, b"ok\n")
             case "/readyz":
                 await self._ready(send)
             case _:
-                await _answer(send, 200, self._metrics(), content_type="text/plain; version=0.0.4")
+                await answer(send, 200, self._metrics(), content_type="text/plain; version=0.0.4")
 
     def _is_known_as(self, head: Sequence[tuple[str, str]]) -> bool:
         if self._hosts is None:
@@ -104,30 +103,43 @@ class FunctionApp:
 
     async def _ready(self, send: Send) -> None:
         if self._is_ready() and not self._runtime.is_draining:
-            await _answer(send, 200, b"ready\n")
+            await answer(send, 200, b"ready\n")
         else:
-            await _answer(send, 503, b"not ready\n", retry_after="1")
+            await answer(send, 503, b"not ready\n", retry_after="1")
+
+    def _is_allowed(self, head: Sequence[tuple[str, str]]) -> bool:
+        if not self._key:
+            return True
+        given = [value.encode() for name, value in head if name == "authorization"]
+        return len(given) == 1 and hmac.compare_digest(given[0], b"Bearer " + self._key)
 
     async def _invoke(self, head: Sequence[tuple[str, str]], receive: Receive, send: Send) -> None:
+        if not self._is_allowed(head):
+            detail = "an order for this process carries its key: Authorization: Bearer FLUME_FUNCTION_KEY"
+            await problem(send, 401, detail, authenticate="Bearer")
+            return
         try:
-            event = decode_one(head, await _body(receive, MAX_BODY if self._courier else MAX_DIRECT_BODY))
+            event = decode_one(head, await read_body(receive, MAX_BODY if self._courier else MAX_DIRECT_BODY))
             headers, body = encode_binary(await self._answer_to(event))
         except TooLargeError as error:
-            await _problem(send, 413, str(error))
+            await problem(send, 413, str(error))
         except (MalformedEventError, NodeError) as error:
-            await _problem(send, 413 if error.code == "too-large" else 400, str(error))
+            await problem(send, 413 if error.code == "too-large" else 400, str(error))
         except NotFoundError as error:
-            await _problem(send, 404, str(error))
+            await problem(send, 404, str(error))
         except GoneError as error:
-            await _problem(send, 410, str(error))
-        except BusyError as error:
-            await _problem(send, 429, str(error), retry_after="1")
+            await problem(send, 410, str(error))
+        except FullError as error:
+            await problem(send, 429, str(error), retry_after="1")
         except DrainingError as error:
-            await _problem(send, 503, str(error), retry_after="1")
+            await problem(send, 503, str(error), retry_after="1")
+        except CutShortError as error:
+            # Not 503, which says that it was not begun and so counts as no try.
+            await problem(send, 500, str(error))
         except ConnectionError as error:
-            await _problem(send, 502, f"the data of the event can't be had or kept now: {error}", retry_after="1")
+            await problem(send, 502, f"the data of the event can't be had or kept now: {error}", retry_after="1")
         else:
-            await _respond(send, 200, headers, body)
+            await respond(send, 200, headers, body)
 
     async def _answer_to(self, event: CloudEvent) -> CloudEvent:
         if self._courier is None:
@@ -143,47 +155,3 @@ class FunctionApp:
             f"flume_function_in_flight {self._runtime.in_flight}",
         )
         return ("\n".join(lines) + "\n").encode()
-
-
-def _headers(scope: Message) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-
-
-async def _body(receive: Receive, most: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise MalformedEventError("the caller went away before the event was whole")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > most:
-            raise TooLargeError("the event", most)
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-async def _problem(send: Send, status: int, detail: str, *, retry_after: str = "", allow: Collection[str] = ()) -> None:
-    body = orjson.dumps({"status": status, "detail": detail})
-    headers = {
-        "content-type": "application/problem+json",
-        "retry-after": retry_after,
-        "allow": ", ".join(sorted(allow)),
-    }
-    await _respond(send, status, {name: value for name, value in headers.items() if value}, body)
-
-
-async def _answer(
-    send: Send, status: int, body: bytes = b"", *, content_type: str = "text/plain", retry_after: str = ""
-) -> None:
-    headers = {"content-type": content_type} if body else {}
-    await _respond(send, status, {**headers, "retry-after": retry_after} if retry_after else headers, body)
-
-
-async def _respond(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
-    written = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    written.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": written})
-    await send({"type": "http.response.body", "body": body})

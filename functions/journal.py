@@ -10,7 +10,8 @@ from eventing.invocations import Invocation, LogRecord, Phase
 from eventing.messages import Progressed, attempt_of
 
 MAX_LINES = 10_000
-"""Lines that wait to be sent. Beyond, the newest are dropped; the orchestrator takes no more from one attempt anyway."""
+"""Lines that wait to be sent. Beyond, the newest are dropped; the orchestrator takes no more from one attempt anyway, and counts
+by their numbers."""
 
 MAX_TEXT = 1024 * 1024
 """Characters of partial output that wait to be sent. Beyond, the oldest go: whoever watches sees a gap, and the result later."""
@@ -28,6 +29,7 @@ class Journal:
         self._lock = Lock()
         self._lines: deque[LogRecord] = deque()
         self._on_the_way: tuple[LogRecord, ...] = ()
+        self._dropped: LogRecord | None = None
         self._sequence = 0
         self._text = ""
         self._offset = 0
@@ -37,6 +39,8 @@ class Journal:
         with self._lock:
             if len(self._lines) < MAX_LINES:
                 self._lines.append(replace(record, sequence=self._sequence))
+            else:
+                self._dropped = replace(record, message="", fields={}, sequence=self._sequence)
             self._sequence += 1
 
     def progress(self, text: str) -> None:
@@ -48,6 +52,12 @@ class Journal:
 
     def phase(self, phase: Phase, *, ago_ms: int = 0) -> None:
         """See `eventing.invocations.Reports.phase`: a node that works here is executing, which any sign of life says."""
+
+    def handed_over(self) -> None:
+        """See `eventing.invocations.Reports.handed_over`: here it has arrived."""
+
+    def ready(self, *, for_ms: int) -> None:
+        """See `eventing.invocations.Reports.ready`: the answer tells it."""
 
     def has_news(self) -> bool:
         """Whether something waits to be sent."""
@@ -74,9 +84,13 @@ class Journal:
             self._lines, self._on_the_way = deque(waiting[:MAX_LINES]), ()
 
     def rest(self) -> tuple[LogRecord, ...]:
-        """The lines of which nobody knows that they arrived, for the answer; what comes twice is known by its number."""
+        """The lines of which nobody knows that they arrived, for the answer; what comes twice is known by its number.
+
+        If the last one of all was dropped, its number comes too, without its text: by that the orchestrator tells how many were.
+        """
         with self._lock:
-            return (*self._on_the_way, *self._lines)
+            is_last = self._dropped is not None and self._dropped.sequence == self._sequence - 1
+            return (*self._on_the_way, *self._lines, *((self._dropped,) if self._dropped and is_last else ()))
 
     def _take_lines(self, most: int) -> tuple[LogRecord, ...]:
         taken: list[LogRecord] = []

@@ -24,8 +24,8 @@ LONGEST_SILENCE_S = 5.0
 OUT_OF_REACH_PAUSE_S = 1.0
 """Between two tries while the orchestrator can't be reached."""
 
-BATCH_CHARACTERS = 1024 * 1024
-"""What one batch says at most, about; the rest waits for the next."""
+BATCH_CHARACTERS = 256 * 1024
+"""What one batch says at most, about; the rest waits for the next. A character may take six bytes, and a body is bounded."""
 
 
 class Orchestrator(Protocol):

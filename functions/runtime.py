@@ -12,7 +12,8 @@ from time import monotonic
 
 from eventing.cloudevents import CloudEvent
 from eventing.invocations import Executor, Invocation
-from eventing.messages import answer_event, read_invoke
+from eventing.message_reading import read_invoke
+from eventing.messages import answer_event
 from flume.errors import UnavailableError
 from flume.nodes.types import NodeType
 from functions.journal import Journal
@@ -24,7 +25,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class BusyError(UnavailableError):
+class FullError(UnavailableError):
     """The process has as many events as it takes at a time."""
 
     code = "busy"
@@ -34,6 +35,12 @@ class DrainingError(UnavailableError):
     """The process finishes what it has taken, and takes no more."""
 
     code = "draining"
+
+
+class CutShortError(UnavailableError):
+    """The process had to stop before the work was done, so nobody knows how much of it was."""
+
+    code = "cut-short"
 
 
 class GoneError(UnavailableError):
@@ -61,6 +68,7 @@ class Runtime:
         self._clock = clock
         self._reporter: Reporter | None = None
         self._works: dict[str, asyncio.Task[Done]] = {}
+        self._ready_at: float | None = None
         self._is_draining = False
         self.taken = 0
         """Events that were taken so far."""
@@ -68,6 +76,10 @@ class Runtime:
     def report_to(self, reporter: Reporter) -> None:
         """Have signs of life sent."""
         self._reporter = reporter
+
+    def become_ready(self) -> None:
+        """The process can work from now on: by this its answers tell whether an order had to wait for it."""
+        self._ready_at = monotonic()
 
     @property
     def in_flight(self) -> int:
@@ -82,13 +94,14 @@ class Runtime:
     async def answer(self, event: CloudEvent) -> CloudEvent:
         """Do what an invoke event orders, unless it was done before, and give the answer.
 
-        Raises `MalformedEventError` and `NotFoundError` for what can't be taken, `BusyError` and `DrainingError` for what
-        can't be taken now, `GoneError` when the orchestrator wanted it no more.
+        Raises `MalformedEventError` and `NotFoundError` for what can't be taken, `FullError` and `DrainingError` for what
+        can't be taken now, `CutShortError` for what was begun and not finished, `GoneError` when the orchestrator wanted it no
+        more.
         """
         invocation = read_invoke(event, self._type_named, self._clock())
         keep_s = invocation.timeout.total_seconds()
         done = await self._memo.once(event.id, invocation.key, keep_s, partial(self._admit, event.id, invocation))
-        return answer_event(invocation, done.answer, logs=done.logs, execute_ms=done.execute_ms)
+        return answer_event(invocation, done.answer, logs=done.logs, execute_ms=done.execute_ms, ready_ms=done.ready_ms)
 
     def cancel(self, event_id: str) -> None:
         """Cut short the work on an order; nothing happens if it has ended."""
@@ -107,7 +120,7 @@ class Runtime:
         if self._is_draining:
             raise DrainingError("this process is stopping; send the event again, another one takes it")
         if len(self._works) >= self._capacity:
-            raise BusyError(f"this process takes {self._capacity} events at a time; come back, or start another one")
+            raise FullError(f"this process takes {self._capacity} events at a time; come back, or start another one")
         return self._supervise(event_id, invocation)
 
     async def _supervise(self, event_id: str, invocation: Invocation) -> Done:
@@ -127,7 +140,7 @@ class Runtime:
 
     def _why_cut_short(self) -> UnavailableError:
         if self._is_draining:
-            return DrainingError("this process had to stop before the work was done")
+            return CutShortError("this process had to stop before the work was done")
         return GoneError("nobody wants the answer any more")
 
     async def _work(self, invocation: Invocation) -> Done:
@@ -140,4 +153,5 @@ class Runtime:
         finally:
             if self._reporter is not None:
                 self._reporter.remove(journal)
-        return Done(answer, journal.rest(), round((monotonic() - began) * 1000))
+        ready_ms = None if self._ready_at is None else round((began - self._ready_at) * 1000)
+        return Done(answer, journal.rest(), round((monotonic() - began) * 1000), ready_ms)

@@ -12,7 +12,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from eventing.invocations import Answer, Executor, Failed, Invocation
+from eventing.answers import settled
+from eventing.invocations import Answer, Executor, Failed, Invocation, Phase
+from eventing.messages import Answered
 from flume.ids import Instance, Millis, split_instance
 from flume.nodes.outcomes import Iterate, Result, Sleep
 from flume.nodes.types import Role
@@ -35,7 +37,7 @@ from orchestrator.events import (
 )
 from orchestrator.gate import FairGate
 from orchestrator.identifiers import Clock, IdSource
-from orchestrator.patience import patiently
+from orchestrator.outage import StoreOutage
 from orchestrator.preparation import Given, Preparation, Preparer, Skip
 from orchestrator.reporting import AttemptReports
 from orchestrator.state import Failure, RunStatus, Stored
@@ -63,6 +65,7 @@ class Effects:
         gate: FairGate,
         clock: Clock,
         ids: IdSource,
+        outage: StoreOutage,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
@@ -72,6 +75,7 @@ class Effects:
         self._gate = gate
         self._clock = clock
         self._ids = ids
+        self._outage = outage
         self._jitter = jitter
 
     def can_answer_at_once(self, active: ActiveRun, command: StartAttempt | DecideLoopStep) -> bool:
@@ -119,6 +123,21 @@ class Effects:
         except Exception:
             return self._defect(active, command)
 
+    def taken(self, active: ActiveRun, answered: Answered) -> Event:
+        """What an answer makes happen that came from outside, and not to whoever carries out the command."""
+        attempt = answered.attempt
+        node = active.plan.nodes[split_instance(attempt.instance)[1]]
+        command = StartAttempt(attempt.instance, attempt.number)
+        answer = settled(node.type.name, node.ports, answered.answer)
+        began = Millis(self._clock() - answered.execute_ms)
+        reports = active.reports.get((attempt.instance, attempt.number))
+        if reports is None:
+            return self._event(active, command, answer, began)
+        reports.phase(Phase.EXECUTING, ago_ms=answered.execute_ms)
+        if answered.ready_ms is not None:
+            reports.ready(for_ms=answered.ready_ms)
+        return self._reported(active, command, answer, began, reports)
+
     def cut_short(
         self, active: ActiveRun, command: StartAttempt | DecideLoopStep | GatherLoop, error: BaseException
     ) -> NodeFailed:
@@ -135,10 +154,18 @@ class Effects:
             return self._event_without_work(active, command, prepared, began)
         executor = self._executor_of(active, command.instance)
         reports = AttemptReports(self._bus, active, prepared, self._clock)
+        active.reports[command.instance, command.attempt] = reports
         try:
             answer = await executor.execute(prepared, reports)
         finally:
+            del active.reports[command.instance, command.attempt]
             reports.close()
+        return self._reported(active, command, answer, began, reports)
+
+    def _reported(
+        self, active: ActiveRun, command: StartAttempt, answer: Answer, began: Millis, reports: AttemptReports
+    ) -> Event:
+        """What an answer makes happen, with what was told of its start."""
         event = self._event(active, command, answer, reports.began or began)
         if reports.cold_ms and isinstance(event, (NodeCompleted, NodeFailed)):
             return replace(event, cold_ms=reports.cold_ms)
@@ -165,7 +192,7 @@ class Effects:
             try:
                 return compute(values)
             except NotLoadedError as missing:
-                await patiently(partial(values.load, missing.ref))
+                await self._outage.wait_out(partial(values.load, missing.ref))
 
     def _executor_of(self, active: ActiveRun, instance: Instance) -> Executor:
         return self._executors[active.plan.nodes[split_instance(instance)[1]].lane]
@@ -249,13 +276,13 @@ class Effects:
         succeeded = failed = 0
         after = -1
         while True:
-            page = await patiently(
+            page = await self._outage.wait_out(
                 partial(self._store.read_items, active.id, command.instance, after=after, limit=ITEMS_PER_PAGE)
             )
             for _, item in page:
                 if item.status is RunStatus.COMPLETED:
                     succeeded += 1
-                    results.append(await patiently(partial(active.values.load_output, item.output)))
+                    results.append(await self._outage.wait_out(partial(active.values.load_output, item.output)))
                 else:
                     failed += 1
                     cause = item.error or Failure("item-failed", "the item failed")

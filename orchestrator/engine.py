@@ -10,16 +10,19 @@ up again when it is due.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from types import MappingProxyType, TracebackType
 
+from eventing.messages import Answered
 from flume.errors import FlumeError, StoreError, UnavailableError
 from flume.ids import ROOT, Millis, NodeId, RunId, split_instance
 from flume.plan import Plan, PlanNode
 from orchestrator.active import ActiveRun, Stage
+from orchestrator.admission import Admission
 from orchestrator.bus import Bus, Progress
 from orchestrator.committer import Committer
 from orchestrator.effects import Effects
@@ -37,19 +40,26 @@ from orchestrator.events import (
     Tick,
 )
 from orchestrator.identifiers import Clock, IdSource
-from orchestrator.machine import advance
+from orchestrator.inbox import Arrival, read_arrivals
+from orchestrator.machine import advance_all
 from orchestrator.observer import Observer
-from orchestrator.patience import patiently
+from orchestrator.outage import StoreOutage
 from orchestrator.plans import Plans, plan_without_nodes
-from orchestrator.recovery import is_asleep, pending, restored, unknown_nodes, wake_at, without_ended_items
+from orchestrator.recovery import is_asleep, pending, restored, wake_at, without_ended_items
+from orchestrator.reporting import log_lines
+from orchestrator.run_events import RunEvents
 from orchestrator.state import Failure, NodeState, Run, RunOrigin, RunStatus, Scope
-from orchestrator.store import Commit, CommitResult, Payload, RunStore, StoredRun, Verdict
-from orchestrator.stretch import apply_events, compute_stretch
+from orchestrator.store import Commit, CommitResult, Payload, Store, StoredRun, Verdict
+from orchestrator.stretch import STRETCHES_AHEAD, apply_events, compute_stretch
+from orchestrator.taking_up import Doubts, plan_to_go_on
 from orchestrator.tasks import task_group
 from orchestrator.values import PayloadCache, RunValues
 from orchestrator.watching import Announcer, Watch
 
 logger = logging.getLogger(__name__)
+
+LOOKED_AT_ONCE = 32
+"""Runs that are read together to see whose they are."""
 
 DRAIN_S = 5.0
 """How long a process that stops waits for the store to take what has happened."""
@@ -60,12 +70,8 @@ LOG_DELAY_S = 0.5
 SLEEP_MS = 5_000
 """A run that only waits for a moment at least this far away leaves memory."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one process takes on. Beyond ``runs`` in memory, new ones are refused with 429."""
-
-    runs: int = 20_000
+LONGEST_TIMER_S = 5.0
+"""How long a run in memory waits before it looks at the wall clock again, which may have been set meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +95,40 @@ class Engine:
         self,
         *,
         id: str,
-        store: RunStore,
+        store: Store,
         bus: Bus,
         plans: Plans,
         effects: Effects,
         clock: Clock,
         ids: IdSource,
         observer: Observer,
-        limits: Limits = Limits(),
+        admission: Admission,
+        outage: StoreOutage,
         retention_ms: int = 0,
         grace_s: float = 10.0,
         crash_point: Callable[[str], None] = lambda name: None,
+        run_events: RunEvents,
+        on_outbox: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = id
+        self._run_events = run_events
+        self._on_outbox = on_outbox
         self._store = store
         self._plans = plans
         self._effects = effects
         self._clock = clock
         self._ids = ids
-        self._limits = limits
+        self._admission = admission
+        self._outage = outage
         self._retention_ms = retention_ms
         self._grace_s = grace_s
         self._crash_point = crash_point
-        self._committer = Committer(store, observe=observer.committed)
+        self._committer = Committer(store, outage=outage, observe=observer.committed)
         self._announcer = Announcer(bus, observer)
         self._payloads = PayloadCache()
         self._active: dict[RunId, ActiveRun] = {}
-        self._doubtful: set[RunId] = set()
-        self._doubting: asyncio.Task[None] | None = None
+        self._parked: set[RunId] = set()
+        self._doubts = Doubts(self.take_up, outage=outage)
         self._tasks: asyncio.TaskGroup
         self._stack = AsyncExitStack()
         self._is_stopping = False
@@ -125,6 +137,7 @@ class Engine:
     async def __aenter__(self) -> "Engine":
         self._tasks = await self._stack.enter_async_context(task_group())
         self._committing = self._tasks.create_task(self._committer.run(), name="committer")
+        self._doubting = self._tasks.create_task(self._doubts.run(), name="doubts")
         return self
 
     async def __aexit__(
@@ -139,6 +152,16 @@ class Engine:
         return len(self._active)
 
     @property
+    def room(self) -> int:
+        """How many more runs this process may have in memory."""
+        return 0 if self._is_stopping else self._admission.room(len(self._active))
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing more is taken on."""
+        return self._is_stopping
+
+    @property
     def payload_bytes(self) -> int:
         """How much of what runs stored apart is in memory, as JSON."""
         return self._payloads.size
@@ -151,6 +174,10 @@ class Engine:
     def is_active(self, run_id: RunId) -> bool:
         """Whether the run is in this process's memory."""
         return run_id in self._active
+
+    def known_runs(self) -> frozenset[RunId]:
+        """The runs in memory, and those that are left alone until the next start: not even their failure could be stored."""
+        return frozenset(self._active) | self._parked
 
     def attempts_under_way(self) -> Iterator[PlanNode]:
         """The node of each attempt that this process waits for just now."""
@@ -168,12 +195,12 @@ class Engine:
     ) -> Started:
         """Make a run and begin it; returns once it is durable.
 
-        Raises `UnavailableError` when the process has enough to do or is stopping, `StoreError` when the store refuses.
+        Raises `OverloadedError` when the process has enough to do, `UnavailableError` when it is stopping, `StoreError` when the
+        store refuses.
         """
         if self._is_stopping:
             raise UnavailableError("Flume is stopping")
-        if len(self._active) >= self._limits.runs:
-            raise UnavailableError(f"{self._limits.runs:,} runs are under way here already")
+        self._admission.check(len(self._active))
         root = Scope(RunStatus.PENDING, {}, {}, len(plan.root.order))
         run = Run(origin, {ROOT: root})
         active = self._hold(plan, run, rev=0)
@@ -205,12 +232,12 @@ class Engine:
         active = self._active.get(run_id)
         if active is None:
             owners = live_owners or (self.id,)
-            if not await self._store.claim_run(run_id, self.id, live_owners=owners, commit_id=self._ids()):
-                return False
             try:
+                if not await self._store.claim_run(run_id, self.id, live_owners=owners, commit_id=self._ids()):
+                    return False
                 active = await self.take_up(run_id)
             except FlumeError:
-                self._doubt(run_id)
+                self._doubts.add(run_id)
                 raise
         if active is None:
             return False
@@ -220,20 +247,66 @@ class Engine:
     async def take_up(self, run_id: RunId) -> ActiveRun | None:
         """Load a run that this process has become the owner of, and go on with it.
 
-        One that can't go on, being damaged or without a plan that fits it, fails. None if it is gone or has ended, or if
-        this process is stopping and another will have it. Raises `StoreError` and `UnavailableError` alone.
+        One that can't go on, being damaged or without a plan that fits it, fails. None if it is gone, has ended or is not
+        ours after all, or if this process is stopping and another will have it. Raises `StoreError` and `UnavailableError` alone.
         """
-        if self._is_stopping:
-            return None
-        if run_id in self._active:
-            return self._active[run_id]
+        if run_id in self._active or self._is_stopping:
+            return self._active.get(run_id)
         stored = await self._store.load_run(run_id)
-        if stored is None or stored.run.status.is_ended:
+        # Another may own it by now, if this process was away for longer than its lease.
+        if stored is None or stored.run.status.is_ended or stored.owner != self.id:
             return None
-        plan = await self._plan_of(stored)
-        if run_id in self._active:
-            return self._active[run_id]
-        return self._give_up(stored, plan) if isinstance(plan, Failure) else self._restore(plan, stored)
+        plan = await plan_to_go_on(stored, self._plans)
+        arrivals = await read_arrivals(self._store, run_id)
+        if run_id in self._active or self._is_stopping:
+            return self._active.get(run_id)
+        return self._give_up(stored, plan) if isinstance(plan, Failure) else self._restore(plan, stored, arrivals)
+
+    async def let_go_of_lost(self) -> int:
+        """Forget the runs in memory that the store says are not ours any more; how many those are.
+
+        For a process that was away for longer than its lease. A commit would tell as well, but who waits for the answer of an
+        attempt makes none, and the new owner has asked for it again. Raises `StoreError` and `UnavailableError`.
+        """
+        count, held = 0, list(self._active.values())
+        for place in range(0, len(held), LOOKED_AT_ONCE):
+            group = held[place : place + LOOKED_AT_ONCE]
+            lost = await asyncio.gather(*map(self._is_lost, group))
+            for active in compress(group, lost):
+                self._forget(active)
+                count += 1
+        return count
+
+    async def _is_lost(self, active: ActiveRun) -> bool:
+        if active.rev == 0:
+            return False
+        stored = await self._store.load_run(active.id)
+        # One with a commit under way is told by that; what was read may be older than what was committed meanwhile.
+        if active.is_committing or active.stage is Stage.GONE:
+            return False
+        return stored is None or (stored.rev >= active.rev and stored.owner != self.id)
+
+    def find(self, run_id: RunId) -> ActiveRun | None:
+        """A run that is in memory here."""
+        return self._active.get(run_id)
+
+    def take_in(self, active: ActiveRun, arrivals: Iterable[Arrival]) -> None:
+        """Let happen to a run what waited in its inbox; its next commit removes the entries. Safe to repeat."""
+        for arrival in arrivals:
+            if arrival.id in active.arriving or arrival.id in active.inbox:
+                continue
+            active.arriving.append(arrival.id)
+            news = arrival.news
+            self.deliver(active, self._outcome(active, news) if isinstance(news, Answered) else news)
+
+    def _outcome(self, active: ActiveRun, answered: Answered) -> Event:
+        """What an answer from outside makes happen; whoever waits for it here waits in vain and is let go of."""
+        instance, number = answered.attempt.instance, answered.attempt.number
+        if not active.awaits(StartAttempt(instance, number)):
+            return Tick(self._clock())
+        active.logs.extend(log_lines(instance, number, answered.logs))
+        active.let_go_of(instance, number)
+        return self._effects.taken(active, answered)
 
     def deliver(self, active: ActiveRun, event: Event) -> None:
         """Let something happen to a run."""
@@ -250,8 +323,7 @@ class Engine:
         if self._is_stopping:
             return
         self._is_stopping = True
-        if self._doubting is not None:
-            self._doubting.cancel()
+        self._doubting.cancel()
         await self._finish_attempts(self._grace_s if grace_s is None else grace_s)
         self._is_halted = True
         for active in list(self._active.values()):
@@ -286,22 +358,6 @@ class Engine:
     def _is_busy(self) -> bool:
         return any(active.tasks for active in self._active.values())
 
-    async def _plan_of(self, stored: StoredRun) -> Plan | Failure:
-        """The plan by which a stored run goes on, or why it can't."""
-        if stored.damage:
-            return Failure("damaged-run", f"what is stored of the run can't be read ({stored.damage}); start it anew")
-        try:
-            plan = await self._plans.of_run(stored.run.origin)
-        except (StoreError, UnavailableError):
-            raise
-        except FlumeError as error:
-            return Failure("no-plan", f"the run can't go on, since its definition can't be planned any more: {error}")
-        unknown = unknown_nodes(plan, stored.run)
-        if unknown:
-            names = ", ".join(f"'{instance}'" for instance in unknown[:3])
-            return Failure("no-plan", f"the run can't go on, since its definition knows nothing of its nodes: {names}")
-        return plan
-
     def _give_up(self, stored: StoredRun, failure: Failure) -> ActiveRun:
         """Let a run fail that can't go on; left alone it would be neither under way nor cancelled, for ever."""
         logger.error("a run can't go on and fails", extra={"run": stored.run.id, "reason": failure.message})
@@ -309,15 +365,18 @@ class Engine:
         self.deliver(active, RunAborted(self._clock(), failure))
         return active
 
-    def _restore(self, plan: Plan, stored: StoredRun) -> ActiveRun:
+    def _restore(self, plan: Plan, stored: StoredRun, arrivals: Iterable[Arrival]) -> ActiveRun:
         """A run as it was stored, with what its former owner left unanswered to be done again."""
         run = restored(plan, stored.run)
         active = self._hold(plan, run, rev=stored.rev)
         if run.status is RunStatus.PENDING:
-            active.events.append(RunStarted(self._clock()))
-            self._schedule(active)
+            self.deliver(active, RunStarted(self._clock()))
+            self.take_in(active, arrivals)
             return active
-        active.run, _ = advance(plan, run, TakenOver(self._clock()))
+        # First: what was answered meanwhile did not die with its owner, and must not be asked for again.
+        self.take_in(active, arrivals)
+        active.run, _ = advance_all(plan, run, (*active.events, TakenOver(self._clock())))
+        active.mark_applied()
         active.held.extend(pending(plan, active.run))
         active.events.append(Tick(self._clock()))
         # How often an attempt was taken over must be durable before it is tried again, so nothing is done at once here.
@@ -350,12 +409,13 @@ class Engine:
     def _turn(self, active: ActiveRun) -> None:
         """Apply events and answer commands at once until nothing is left or the stretch is long enough; then commit."""
         active.is_scheduled = False
-        if active.stage in (Stage.AHEAD, Stage.GONE):
+        if active.stage is Stage.GONE or active.stretches_ahead >= STRETCHES_AHEAD:
             return
         if self._is_halted:
             apply_events(active, self._effects)
         elif compute_stretch(active, self._effects) and active.is_committing:
-            active.stage = Stage.AHEAD
+            active.stretches_ahead += 1
+            self._schedule(active)
         if active.is_committing:
             return
         if active.has_changed():
@@ -377,6 +437,7 @@ class Engine:
             # Whoever goes on is to take it up at once when this process stops.
             wake_at=None if has_ended else self._clock() if self._is_halted else wake,
             expires_at=Millis(self._clock() + self._retention_ms) if has_ended and self._retention_ms else None,
+            outbox=self._run_events.of(active.committed, run, self.id),
         )
         if active.log_timer is not None:
             active.log_timer.cancel()
@@ -397,24 +458,31 @@ class Engine:
     ) -> None:
         if active.stage is Stage.GONE:
             return
-        has_stretch = active.stage is Stage.AHEAD
-        active.stage = Stage.OPEN
+        has_stretch = active.stretches_ahead > 0
+        active.stage, active.stretches_ahead = Stage.OPEN, 0
         if not isinstance(result, CommitResult):
-            # Who asked for the run hears of the error. Should the store have made it all the same, it goes on.
-            self._forget(active)
-            self._doubt(active.id)
-            if active.first is not None and not active.first.done():
-                active.first.set_exception(result)
-            return
-        if result.verdict is not Verdict.WON:
+            self._unmade(active, result)
+        elif result.verdict is Verdict.WON:
+            self._won(active, commit, result, has_stretch=has_stretch)
+        else:
             self._lost(active, result)
-            return
+
+    def _unmade(self, active: ActiveRun, error: StoreError | UnavailableError) -> None:
+        """Whoever asked for the run hears of the error. Should the store have made it all the same, it goes on."""
+        self._forget(active)
+        self._doubts.add(active.id)
+        if active.first is not None and not active.first.done():
+            active.first.set_exception(error)
+
+    def _won(self, active: ActiveRun, commit: Commit, result: CommitResult, *, has_stretch: bool) -> None:
         self._crash_point("after-commit")
         active.rev = commit.rev
         is_ahead = active.run is not commit.run
         active.committed = without_ended_items(commit.run, stored=commit.run)
         active.run = without_ended_items(active.run, stored=commit.run) if is_ahead else active.committed
         self._announcer.announce(active.plan, commit)
+        if commit.outbox:
+            self._on_outbox()
         if active.first is not None and not active.first.done():
             active.first.set_result(result)
         if commit.run.status.is_ended:
@@ -446,32 +514,14 @@ class Engine:
             self._abort(active, Failure("commit-refused", result.error))
         else:
             logger.warning("a run was changed by another owner", extra={"run": active.id})
-            self._doubt(active.id)
-
-    def _doubt(self, run_id: RunId) -> None:
-        """Have a look at what the store knows of a run that left memory without our knowing its state."""
-        if self._is_stopping:
-            return
-        self._doubtful.add(run_id)
-        if self._doubting is None or self._doubting.done():
-            self._doubting = self._tasks.create_task(self._resolve_doubts(), name="doubts")
-
-    async def _resolve_doubts(self) -> None:
-        """Go on with doubtful runs that the store says are ours, from what it knows: nobody else would."""
-        while self._doubtful:
-            run_id = self._doubtful.pop()
-            try:
-                stored = await patiently(partial(self._store.load_run, run_id))
-                if stored is not None and stored.owner == self.id:
-                    await patiently(partial(self.take_up, run_id))
-            except FlumeError as error:
-                logger.error("a run can't be taken up again", extra={"run": run_id, "reason": str(error)})
+            self._doubts.add(active.id)
 
     def _abort(self, active: ActiveRun, failure: Failure) -> None:
         """Fail a run of which a step can't be stored, from the last state that could."""
         if active.is_last_try:
             facts = {"run": active.id, "reason": failure.message}
             logger.error("a run can neither go on nor be failed; delete it, or mend the store and restart", extra=facts)
+            self._parked.add(active.id)
             return
         again = self._hold(active.plan, active.committed, rev=active.rev)
         again.is_last_try = True
@@ -515,14 +565,14 @@ class Engine:
             active.timer.cancel()
             active.timer = None
         if wake is not None:
-            delay = max(wake - self._clock(), 0) / 1000
+            delay = min(max(wake - self._clock(), 0) / 1000, LONGEST_TIMER_S)
             active.timer = asyncio.get_running_loop().call_later(delay, self._tick, active)
 
     def _tick(self, active: ActiveRun) -> None:
         active.timer = None
         wake = wake_at(active.run)
         if wake is not None and wake > self._clock():
-            # The wall clock and the loop's clock disagree by a little.
+            # The wall clock and the loop's clock disagree by a little; by much if the former was set meanwhile.
             self._set_timer(active, wake)
             return
         self.deliver(active, Tick(self._clock()))

@@ -13,13 +13,29 @@ class FairGate:
     """
 
     def __init__(self, limit: int) -> None:
-        self._free = limit
+        self._limit = limit
+        self._held = 0
         self._queues: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @property
+    def limit(self) -> int:
+        """How many are let in at a time."""
+        return self._limit
+
+    @property
+    def held(self) -> int:
+        """How many are inside; more than the limit for a while after it was lowered."""
+        return self._held
 
     @property
     def waiting(self) -> int:
         """How many wait to be let in."""
         return sum(len(queue) for queue in self._queues.values())
+
+    def resize(self, limit: int) -> None:
+        """Let another number in from now on; nobody is sent out."""
+        self._limit = limit
+        self._admit()
 
     @asynccontextmanager
     async def slot(self, key: Hashable) -> AsyncIterator[None]:
@@ -31,8 +47,8 @@ class FairGate:
             self._leave()
 
     async def _enter(self, key: Hashable) -> None:
-        if self._free > 0:
-            self._free -= 1
+        if self._held < self._limit:
+            self._held += 1
             return
         turn = asyncio.get_running_loop().create_future()
         self._queues.setdefault(key, deque()).append(turn)
@@ -47,15 +63,18 @@ class FairGate:
             raise
 
     def _leave(self) -> None:
-        while self._queues:
+        self._held -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._queues and self._held < self._limit:
             key, queue = self._queues.popitem(last=False)
             turn = queue.popleft()
             if queue:
                 self._queues[key] = queue
             if not turn.done():
+                self._held += 1
                 turn.set_result(None)
-                return
-        self._free += 1
 
     def _forget(self, key: Hashable, turn: asyncio.Future[None]) -> None:
         queue = self._queues.get(key)

@@ -1,27 +1,40 @@
 """Keeps this replica's lease, and takes up runs that need an owner: those that are due, and those whose owner is gone.
 
-Once a second it asks the store, by index, for a bounded number of runs; while there are more it asks again at once.
+Once a second it asks the store, by index, for a bounded number of runs; while there are more, and room for them, it asks again at
+once. A new run belongs to the replica that was asked to start it; nothing else is done to spread them.
+
+And it looks for strays: runs that are this replica's in the store and not in its memory. A write may be carried out long after
+it ended with an error and the store, asked, knew nothing of it: whatever held it up lets it go at last. A run that was claimed or
+started by such a write has an owner that lives, so that nobody else would ever take it up.
 """
 
 import asyncio
 import logging
 from collections import deque
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 
-from flume.errors import FlumeError, StoreError, UnavailableError
-from flume.ids import Millis, RunId
+from flume.errors import StoreError, UnavailableError
+from flume.ids import RunId
+from orchestrator.active import ActiveRun
 from orchestrator.engine import Engine
-from orchestrator.events import CancelRequested
 from orchestrator.identifiers import Clock, IdSource
-from orchestrator.store import InboxEntry, OrchestratorRecord, Store
+from orchestrator.inbox import read_arrivals
+from orchestrator.leases import Leases
+from orchestrator.outage import StoreOutage
+from orchestrator.store import Store
+from orchestrator.tasks import task_group
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 1.0
-RENEW_MS = 3_000
-LEASE_MS = 10_000
+LOOK_PAUSE_S = 0.02
 CLAIM_LIMIT = 200
 """Runs taken up in one go: enough to be quick after a crash, few enough to leave some for other replicas."""
+
+STRAYS_S = 10.0
+"""How often strays are looked for."""
 
 
 class Keeper:
@@ -31,88 +44,124 @@ class Keeper:
         self,
         engine: Engine,
         store: Store,
-        record: OrchestratorRecord,
+        leases: Leases,
         *,
+        outage: StoreOutage,
         clock: Clock,
         ids: IdSource,
-        poll_s: float = POLL_S,
     ) -> None:
         self._engine = engine
         self._store = store
-        self._record = record
+        self._leases = leases
+        self._outage = outage
         self._clock = clock
         self._ids = ids
-        self._poll_s = poll_s
-        self._renewed_at = Millis(0)
         # What is ours by now and not in memory yet: were it forgotten when the store fails in between, nobody would go on.
         self._claimed: deque[RunId] = deque()
-        self._is_failing = False
+        self._unknown: frozenset[RunId] = frozenset()
+        self._has_lapsed = False
+        self._woken = asyncio.Event()
+        self._taking_up = asyncio.Lock()
 
     async def run(self) -> None:
-        """Work until cancelled. Errors of the store are told once and then waited out."""
+        """Work until cancelled. The lease is kept apart: however much there is to take up, it must not end meanwhile."""
+        async with task_group() as tasks:
+            tasks.create_task(self._repeat("lease", self.renew, partial(asyncio.sleep, POLL_S)), name="lease")
+            tasks.create_task(self._repeat("claims", self.round, self._until_look), name="claims")
+            tasks.create_task(self._repeat("strays", self.find_strays, partial(asyncio.sleep, STRAYS_S)), name="strays")
+
+    async def _repeat(
+        self, part: str, step: Callable[[], Awaitable[bool]], pause: Callable[[], Awaitable[None]]
+    ) -> None:
         while True:
-            try:
-                has_more = await self.round()
-            except (StoreError, UnavailableError) as error:
-                self._report(error)
-                has_more = False
-            else:
-                self._is_failing = False
-            await asyncio.sleep(0 if has_more else self._poll_s)
+            has_more = False
+            with self._outage.tolerated(part):
+                has_more = await step()
+            await (asyncio.sleep(0) if has_more else pause())
+
+    async def _until_look(self) -> None:
+        """Wait for the next round, or until `look` is called; calls within a moment make one round."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_S):
+                await self._woken.wait()
+                await asyncio.sleep(LOOK_PAUSE_S)
+        self._woken.clear()
+
+    def look(self) -> None:
+        """Ask the store at once for what needs an owner, and for what arrived: another replica says that there is something."""
+        self._woken.set()
+
+    async def renew(self) -> bool:
+        """Write the lease if it is time. Had it ended, let go of what others have taken since; False: that is all for now."""
+        self._has_lapsed = await self._leases.renew() or self._has_lapsed
+        if self._has_lapsed:
+            count = await self._engine.let_go_of_lost()
+            self._has_lapsed = False
+            # Those that found out by a commit have let go of themselves, and are not counted.
+            logger.warning(
+                "the lease had ended before it was renewed; runs that others took over are let go of",
+                extra={"runs": count},
+            )
+        return False
 
     async def round(self) -> bool:
-        """Renew the lease if it is time, take up what needs an owner, and read the inbox; True if there may be more."""
-        await self.renew()
-        claimed = await self._store.claim_runs(
-            self._engine.id,
-            now=self._clock(),
-            live_owners=await self.live_owners(),
-            commit_id=self._ids(),
-            limit=CLAIM_LIMIT,
-        )
-        self._claimed.extend(claimed)
-        while self._claimed:
-            await self._engine.take_up(self._claimed[0])
-            self._claimed.popleft()
-        await self._read_inbox()
-        return len(claimed) == CLAIM_LIMIT
+        """Take up what needs an owner, as far as there is room, and read the inbox; True if there may be more."""
+        async with self._taking_up:
+            limit = min(CLAIM_LIMIT, self._engine.room)
+            claimed = await self._claim(limit) if limit else ()
+            self._claimed.extend(claimed)
+            while self._claimed:
+                await self._engine.take_up(self._claimed[0])
+                self._claimed.popleft()
+            await self._read_inbox()
+        return 0 < limit == len(claimed)
 
-    async def renew(self) -> None:
-        """Write the lease if it is older than it should be."""
-        now = self._clock()
-        if now - self._renewed_at >= RENEW_MS:
-            await self._store.renew_lease(replace(self._record, lease_until=Millis(now + LEASE_MS)))
-            self._renewed_at = now
+    async def find_strays(self) -> bool:
+        """Let the next round take up what is ours in the store and was not in memory twice; False: that is all for now.
 
-    async def live_owners(self) -> tuple[str, ...]:
-        """The replicas whose lease has not ended, this one included."""
-        now = self._clock()
-        known = await self._store.list_orchestrators()
-        return tuple({self._engine.id, *(record.id for record in known if record.lease_until > now)})
+        Once says nothing: a run may be on its way into memory, or out of it.
+        """
+        if self._engine.is_stopping:
+            return False
+        # However they are chosen, so many runs hold as many strays as are taken up in one go, if there are.
+        limit = len(self._engine.known_runs()) + len(self._claimed) + CLAIM_LIMIT
+        owned = await self._store.unfinished_runs(self._engine.id, limit=limit)
+        unknown = frozenset(owned) - self._engine.known_runs() - frozenset(self._claimed)
+        strays = unknown & self._unknown
+        self._unknown = unknown - strays
+        if strays:
+            logger.warning("runs were ours without our knowing; going on with them", extra={"runs": len(strays)})
+            self._claimed.extend(sorted(strays))
+            self.look()
+        return False
 
     async def leave(self) -> None:
         """Tell the others that this replica's runs are free to be taken; should the store fail, its lease will run out."""
         try:
-            await self._store.delete_orchestrator(self._record.id)
+            await self._leases.give_back()
         except (StoreError, UnavailableError) as error:
             logger.warning("the lease could not be given back", extra={"reason": str(error)})
+
+    async def arrived(self, run_id: RunId) -> None:
+        """Something was put into the inbox of a run: take it now if the run is in memory here, else its turn will come."""
+        active = self._engine.find(run_id)
+        if active is not None:
+            await self._empty_inbox(active)
+
+    async def _claim(self, limit: int) -> tuple[RunId, ...]:
+        return await self._store.claim_runs(
+            self._engine.id,
+            now=self._clock(),
+            live_owners=await self._leases.live_owners(),
+            commit_id=self._ids(),
+            limit=limit,
+        )
 
     async def _read_inbox(self) -> None:
         for run_id in await self._store.inbox_runs(self._engine.id, limit=CLAIM_LIMIT):
             active = await self._engine.take_up(run_id)
-            if active is None:
-                continue
-            for entry in await self._store.read_inbox(run_id):
-                if entry.id not in active.inbox:
-                    active.inbox.append(entry.id)
-                    self._engine.deliver(active, _event_of(entry))
+            if active is not None:
+                await self._empty_inbox(active)
 
-    def _report(self, error: FlumeError) -> None:
-        if not self._is_failing:
-            logger.warning("the store can't be asked for runs; trying again", extra={"reason": str(error)})
-        self._is_failing = True
-
-
-def _event_of(entry: InboxEntry) -> CancelRequested:
-    """The event that an inbox entry stands for."""
-    return CancelRequested(entry.at, entry.body.get("reason", "cancelled on request"))
+    async def _empty_inbox(self, active: ActiveRun) -> None:
+        self._engine.take_in(active, await read_arrivals(self._store, active.id))

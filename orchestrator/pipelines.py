@@ -8,7 +8,7 @@ import orjson
 
 from flume.errors import ConflictError, DefinitionError, NotFoundError
 from flume.ids import PipelineId
-from flume.pipeline import Pipeline, PipelineStatus, WebhookTrigger
+from flume.pipeline import EventTrigger, Pipeline, PipelineStatus, WebhookTrigger
 from flume.planning import Circumstances, NodeTypes
 from flume.source import Format, Source, read_source
 from flume.validation import Validation, validate_source
@@ -22,6 +22,9 @@ from orchestrator.store import PipelineRecord, PipelineStore, VersionRecord
 
 API = "api"
 CLUSTER = "cluster"
+
+DELETED = "deleted"
+"""What the bus is told of a pipeline that is gone."""
 
 MAX_TRIES = 10
 """How often a save that asks for no revision begins again because others change the same pipeline meanwhile."""
@@ -37,7 +40,10 @@ class Saved:
 
 
 class Pipelines:
-    """Keeps pipelines. ``manager`` says who is calling: what the cluster manages, the API can't change, and vice versa."""
+    """Keeps pipelines. ``manager`` says who is calling: what the cluster manages, the API can't change, and vice versa.
+
+    ``on_change`` is told each pipeline that this process has changed, and whether it still exists.
+    """
 
     def __init__(
         self,
@@ -46,7 +52,7 @@ class Pipelines:
         bus: Bus,
         types: NodeTypes,
         circumstances: Callable[[], Circumstances],
-        on_change: Callable[[], None],
+        on_change: Callable[[PipelineRecord, bool], None],
         clock: Clock,
         ids: IdSource,
     ) -> None:
@@ -145,7 +151,7 @@ class Pipelines:
             raise stale(record.name, record.rev)
         if not await self._store.delete_pipeline(record.namespace, record.name, expected_rev=record.rev):
             raise stale(record.name, None)
-        self._announce(record, "deleted")
+        self._announce(record, DELETED)
 
     async def _checked(self, source: Source, namespace: str | None, name: str | None, actor: str) -> "_Document":
         validation = await self.validate(source)
@@ -286,7 +292,7 @@ class Pipelines:
         message = PipelineChanged(record.id, record.namespace, record.name, change)
         self._bus.publish(namespace_topic(record.namespace), message)
         self._recent.forget(record.namespace, record.name)
-        self._on_change()
+        self._on_change(record, change != DELETED)
 
 
 def stale(name: str, rev: int | None) -> ConflictError:
@@ -343,6 +349,8 @@ def _triggers_of(pipeline: Pipeline) -> tuple[JsonObject, ...]:
         entry: dict[str, object] = {"type": trigger.type, "id": trigger.id, "enabled": trigger.enabled}
         if isinstance(trigger, WebhookTrigger):
             entry["path"] = trigger.path
+        if isinstance(trigger, EventTrigger):
+            entry["filters"] = [dict(each) for each in trigger.filters]
         found.append(entry)
     return tuple(found)
 

@@ -119,6 +119,8 @@ class Preparer:
             hops=run.origin.hops,
             traceparent=self._traceparent(run.origin, instance, state.attempt),
             start_timeout=node.start_timeout,
+            lane=node.lane,
+            resources=node.resources or {},
         )
 
     def _traceparent(self, origin: RunOrigin, instance: Instance, attempt: int) -> str | None:

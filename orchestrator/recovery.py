@@ -19,6 +19,14 @@ def pending(plan: Plan, run: Run) -> tuple[Command, ...]:
     return tuple(command for path in run.scopes for command in _pending_in(plan, run, path))
 
 
+def awaits(run: Run, instance: Instance, attempt: int) -> bool:
+    """Whether the run, as far as it has come, still wants to know how an attempt of a node ends."""
+    path, node_id = split_instance(instance)
+    scope = run.scopes.get(path)
+    state = None if scope is None else scope.nodes.get(node_id)
+    return state is not None and state.status is NodeStatus.RUNNING and state.attempt == attempt
+
+
 def wake_at(run: Run) -> Millis | None:
     """The earliest moment at which a `Tick` would change the run, or None if only answers can."""
     if run.status is not RunStatus.RUNNING:

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+import orjson
+
 from flume.errors import ConflictError, NotFoundError, RequestError
 from flume.ids import Instance, NodeId, PipelineId, RunId, instance_in, item_scope
 from flume.inputs import check_inputs
@@ -11,11 +13,12 @@ from flume.pipeline import InputDefinition, PipelineStatus
 from flume.plan import Plan
 from flume.planning import up_to
 from flume.values import JsonObject, JsonValue, check_value
+from orchestrator.bus import Bus, InboxGrew, replica_topic
 from orchestrator.engine import Engine, Started
 from orchestrator.identifiers import Clock, IdSource
 from orchestrator.plans import Plans
 from orchestrator.seeds import Seeds, items_to_redo, seeds_for_rerun, seeds_for_retry
-from orchestrator.state import NodeState, PayloadRef, Run, RunOrigin, RunStatus, Stored, TriggerRecord
+from orchestrator.state import Inline, NodeState, PayloadRef, Run, RunOrigin, RunStatus, Stored, TriggerRecord
 from orchestrator.store import InboxEntry, Payload, PipelineRecord, Store, StoredRun
 from orchestrator.stored_apart import payloads_of_item, payloads_of_nodes, payloads_of_origin
 from orchestrator.values import as_kept
@@ -25,6 +28,10 @@ MAX_HOPS = 8
 
 NO_PIPELINE = PipelineId("0" * 24)
 """Under this id are the test runs of names that were never saved."""
+
+
+class TooManyHopsError(RequestError):
+    """Too many pipelines started one another, up to this start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +71,12 @@ class Runs:
         *,
         store: Store,
         engine: Engine,
+        bus: Bus,
         plans: Plans,
         clock: Clock,
         ids: IdSource,
     ) -> None:
+        self._bus = bus
         self._store = store
         self._engine = engine
         self._plans = plans
@@ -77,7 +86,7 @@ class Runs:
     async def start(self, pipeline: PipelineRecord, start: Start) -> Started:
         """Start a run of a pipeline's present version; a start whose key was used before gives that run again.
 
-        Raises `RequestError` for bad inputs, a key used with another body, or too many hops; `ConflictError` for a
+        Raises `RequestError` for bad inputs or a key used with another body, `TooManyHopsError`; `ConflictError` for a
         draft; `UnavailableError` and `StoreError` as `Engine.start` does.
         """
         _check_start(pipeline, start)
@@ -138,11 +147,12 @@ class Runs:
         return await self._again(plan, run, seeds_for_retry(run), version=run.origin.version, inputs=None)
 
     async def rerun(
-        self, stored: StoredRun, from_node: NodeId, *, inputs: JsonValue | None = None, latest: bool = False
+        self, stored: StoredRun, from_node: NodeId | None, *, inputs: JsonValue | None = None, latest: bool = False
     ) -> Started:
-        """A new run that takes over what lies before ``from_node``; with ``latest``, of the pipeline's present version.
+        """A new run that takes over what lies before ``from_node``, or nothing; with ``latest``, of the present version.
 
-        Raises `ConflictError` while the run is under way, `RequestError` for an unknown node or bad inputs.
+        The old inputs are fitted to that version: what it does not declare is left out, and its defaults are filled in.
+        Raises `ConflictError` while the run is under way, `RequestError` for an unknown node or inputs that don't fit.
         """
         run = _ended(stored)
         origin, version = run.origin, run.origin.version
@@ -152,9 +162,11 @@ class Runs:
                 raise NotFoundError("pipeline", origin.pipeline)
             version = pipeline.version
         plan = await self._plans.of_run(replace(origin, version=version))
-        seeds = seeds_for_rerun(plan, run, from_node)
+        seeds = Seeds() if from_node is None else seeds_for_rerun(plan, run, from_node)
         usable = {node_id: state for node_id, state in seeds.nodes.items() if node_id in plan.root.nodes}
         loops = tuple(loop for loop in seeds.loops if NodeId(loop) in usable)
+        if inputs is None and version != origin.version:
+            inputs = checked_inputs(plan.inputs, await self._value_of(run, origin.inputs), is_strict=False)
         return await self._again(plan, run, Seeds(usable, loops), version=version, inputs=inputs)
 
     async def cancel(self, stored: StoredRun, *, reason: str, live_owners: tuple[str, ...]) -> bool:
@@ -173,7 +185,10 @@ class Runs:
             body={"reason": reason},
             at=self._clock(),
         )
-        return await self._store.put_inbox(entry)
+        was_kept = await self._store.put_inbox(entry)
+        if stored.owner is not None:
+            self._bus.publish(replica_topic(stored.owner), InboxGrew(run.id))
+        return was_kept
 
     async def _again(self, plan: Plan, old: Run, seeds: Seeds, *, version: int, inputs: JsonValue | None) -> Started:
         run_id = RunId(self._ids())
@@ -206,7 +221,9 @@ class Runs:
     async def _reopen(self, old: RunId, new: RunId, loop: Instance, state: NodeState) -> NodeState:
         if state.loop is None:
             return state
-        await self._store.copy_items(old, new, loop)
+        if await self._store.copy_items(old, new, loop) < state.loop.succeeded:
+            # A deletion takes the items before the run. What is gone must not be done again, as if it never had been.
+            raise _gone(old)
         return replace(state, loop=items_to_redo(state.loop, await self._keep_items(old, new, loop)))
 
     async def _keep_items(self, old: RunId, new: RunId, loop: Instance) -> set[int]:
@@ -225,12 +242,25 @@ class Runs:
 
     async def _keep_payloads(self, old: RunId, new: RunId, refs: Collection[PayloadRef]) -> None:
         if not await self._store.keep_payloads(new, [ref.id for ref in refs]):
-            raise NotFoundError("run", old, "its time was up just now")
+            raise _gone(old)
+
+    async def _value_of(self, run: Run, stored: Stored) -> JsonValue:
+        if isinstance(stored, Inline):
+            return stored.value
+        payload = await self._store.read_payload(stored.id)
+        if payload is None:
+            raise _gone(run.id)
+        value: JsonValue = orjson.loads(payload.content)
+        return value
 
     def _keep(self, value: JsonValue) -> tuple[Stored, list[Payload]]:
         check_value(value)
         stored, payload = as_kept(value, inline_bytes=0, new_id=self._ids)
         return stored, [] if payload is None else [payload]
+
+
+def _gone(run_id: RunId) -> NotFoundError:
+    return NotFoundError("run", run_id, "its time was up just now")
 
 
 def checked_inputs(definitions: tuple[InputDefinition, ...], data: JsonValue, *, is_strict: bool) -> JsonObject:
@@ -251,7 +281,7 @@ def _check_start(pipeline: PipelineRecord, start: Start) -> None:
             hint="activate it, or make a test run",
         )
     if start.hops >= MAX_HOPS:
-        raise RequestError(
+        raise TooManyHopsError(
             f"{start.hops} pipelines started one another, up to '{pipeline.name}'; the limit is {MAX_HOPS}",
             code="too-many-hops",
             hint="look for a circle of pipelines",

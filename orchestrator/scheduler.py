@@ -1,21 +1,25 @@
 """Fires cron and interval triggers, each due time once, however often the process is restarted and however many replicas run.
 
 The store holds when each trigger is due next. A firing starts a run whose start key names the due time, and moves the
-schedule on only afterwards: a crash in between repeats the start, which finds that the run exists.
+schedule on only afterwards: a crash in between repeats the start, which finds that the run exists. Where somebody else fires cron
+triggers (`orchestrator.fired_elsewhere`), only what that has missed is fired here.
 """
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from eventing.schedules import TimeTrigger, missed_firings, next_due
+from eventing.schedules import TimeTrigger, due_times, missed_firings, next_due
 from flume.errors import FlumeError, StoreError, UnavailableError
 from flume.ids import Millis, PipelineId, RunId
 from flume.pipeline import CronTrigger, IntervalTrigger, MissedFirings, PipelineStatus
+from orchestrator.fired_elsewhere import LATE, FiredElsewhere, Left, due_key
 from orchestrator.identifiers import Clock
 from orchestrator.names import moment
+from orchestrator.outage import StoreOutage
 from orchestrator.plans import Plans
 from orchestrator.runs import Runs, Start
 from orchestrator.store import PipelineFilter, PipelineRecord, Schedule, Store
@@ -34,7 +38,10 @@ RECONCILE_S = 60.0
 
 
 class Scheduler:
-    """Runs beside an engine. `changed` tells it that pipelines were saved, paused or deleted."""
+    """Runs beside an engine. `changed` tells it that pipelines were saved, paused or deleted.
+
+    ``is_fired_elsewhere`` says of a cron schedule whether somebody else starts its runs.
+    """
 
     def __init__(
         self,
@@ -44,14 +51,18 @@ class Scheduler:
         runs: Runs,
         clock: Clock,
         default_timezone: str = "UTC",
+        is_fired_elsewhere: Callable[[str], bool] = lambda schedule: False,
         poll_s: float = POLL_S,
+        outage: StoreOutage | None = None,
     ) -> None:
         self._store = store
         self._plans = plans
         self._runs = runs
         self._clock = clock
         self._default_timezone = default_timezone
+        self._elsewhere = FiredElsewhere(is_fired_elsewhere)
         self._poll_s = poll_s
+        self._outage = outage or StoreOutage()
         self._is_dirty = True
         self._reconciled_at = Millis(0)
         self._is_failing = False
@@ -65,7 +76,8 @@ class Scheduler:
         while True:
             wait_s = self._poll_s
             try:
-                wait_s = await self.round()
+                with self._outage.tolerated("schedules"):
+                    wait_s = await self.round()
                 self._is_failing = False
             except FlumeError as error:
                 if not self._is_failing:
@@ -76,7 +88,8 @@ class Scheduler:
     async def round(self) -> float:
         """Fire what is due; returns how many seconds the next round may wait."""
         now = self._clock()
-        if self._is_dirty or now - self._reconciled_at > RECONCILE_S * 1000:
+        # A clock that was set back must not keep it from looking.
+        if self._is_dirty or not 0 <= now - self._reconciled_at <= RECONCILE_S * 1000:
             self._is_dirty = False
             try:
                 await self._reconcile()
@@ -86,8 +99,20 @@ class Scheduler:
             self._reconciled_at = now
         for schedule in await self._store.due_schedules(now, limit=BATCH):
             await self._fire(schedule)
+        await self._make_up(now)
         soonest = await self._store.next_due()
         return self._poll_s if soonest is None else min(max((soonest - self._clock()) / 1000, 0.0), self._poll_s)
+
+    async def due_at(self, record: PipelineRecord, trigger_id: str, moment: datetime) -> Millis | None:
+        """The due time of a cron trigger for which somebody else fired it at this moment; None if it was not due then.
+
+        Both are by the other's clock. Raises `StoreError` and `UnavailableError`.
+        """
+        trigger = await self._trigger(record, trigger_id)
+        if not isinstance(trigger, CronTrigger):
+            return None
+        dues = due_times(trigger, moment - LATE, moment, default_timezone=self._default_timezone)
+        return _millis(dues[-1]) if dues else None
 
     async def _reconcile(self) -> None:
         """Make a schedule for each enabled time trigger of an active pipeline, and none for the rest."""
@@ -97,7 +122,20 @@ class Scheduler:
                 present = known.pop((record.id, trigger.id), None)
                 await self._keep(record.id, trigger, present)
         for pipeline_id, trigger_id in known:
+            await self._drop(pipeline_id, trigger_id)
+
+    async def _drop(self, pipeline_id: PipelineId, trigger_id: str) -> None:
+        """Delete a schedule, unless another replica has resumed its pipeline since the active ones were listed."""
+        if not await self._is_wanted(pipeline_id, trigger_id):
             await self._store.delete_schedule(pipeline_id, trigger_id)
+            # The one that has resumed it just now may have looked before this, and found the schedule in its place.
+            self._is_dirty = self._is_dirty or await self._is_wanted(pipeline_id, trigger_id)
+
+    async def _is_wanted(self, pipeline_id: PipelineId, trigger_id: str) -> bool:
+        record = await self._store.pipeline_by_id(pipeline_id)
+        if record is None or record.status is not PipelineStatus.ACTIVE:
+            return False
+        return await self._trigger(record, trigger_id) is not None
 
     async def _active_pipelines(self) -> list[PipelineRecord]:
         found: list[PipelineRecord] = []
@@ -140,13 +178,13 @@ class Scheduler:
     async def _fire(self, schedule: Schedule) -> None:
         """Start the runs that are due and move the schedule on. One whose trigger is gone is left to the next reconciling."""
         record = await self._store.pipeline_by_id(schedule.pipeline_id)
-        triggers = [] if record is None else await self._time_triggers(record)
-        trigger = next((each for each in triggers if each.id == schedule.trigger_id), None)
+        trigger = None if record is None else await self._trigger(record, schedule.trigger_id)
         if record is None or trigger is None or record.status is not PipelineStatus.ACTIVE or schedule.next_due is None:
             self._is_dirty = True
             return
         last_due, last_run = schedule.last_due, schedule.last_run
-        for due in self._due_times(trigger, schedule.next_due):
+        now, dues = self._clock(), self._due_times(trigger, schedule.next_due)
+        for due in self._elsewhere.own(trigger, dues, now):
             last_due, last_run = due, await self._start(record, trigger, due) or last_run
         moved = replace(
             schedule,
@@ -156,7 +194,28 @@ class Scheduler:
             rev=schedule.rev + 1,
         )
         # Losing means that another replica fired the same due times; the start keys saw to it that nothing happened twice.
-        await self._store.save_schedule(moved, expected_rev=schedule.rev)
+        if await self._store.save_schedule(moved, expected_rev=schedule.rev):
+            self._elsewhere.leave(record.id, trigger, dues, now)
+
+    async def _make_up(self, now: Millis) -> None:
+        """Start what somebody else should have started. If that did, the start key is taken, and nothing happens."""
+        late = self._elsewhere.take_late(now)
+        while late:
+            try:
+                await self._start_late(late[-1])
+            except FlumeError:
+                self._elsewhere.put_back(late)
+                raise
+            late.pop()
+
+    async def _start_late(self, left: Left) -> None:
+        record = await self._store.pipeline_by_id(left.pipeline_id)
+        trigger = None if record is None else await self._trigger(record, left.trigger_id)
+        if record is not None and trigger is not None and record.status is PipelineStatus.ACTIVE:
+            await self._start(record, trigger, left.due)
+
+    async def _trigger(self, record: PipelineRecord, trigger_id: str) -> TimeTrigger | None:
+        return next((each for each in await self._time_triggers(record) if each.id == trigger_id), None)
 
     def _due_times(self, trigger: TimeTrigger, next_due_at: Millis) -> list[Millis]:
         """What is to be fired now: the due time itself if it is recent, and what the trigger wants of those that were missed."""
@@ -171,7 +230,7 @@ class Scheduler:
         if isinstance(trigger, CronTrigger) and trigger.missed is MissedFirings.SKIP:
             # A schedule of every second is not to be made up for, however short the pause was.
             found = found[-1:]
-        return [Millis(int(due.timestamp() * 1000)) for due in found]
+        return [_millis(due) for due in found]
 
     def _next(self, trigger: TimeTrigger, after: Millis, anchor: Millis | None) -> Millis | None:
         due = next_due(
@@ -180,7 +239,7 @@ class Scheduler:
             default_timezone=self._default_timezone,
             anchor=None if anchor is None else moment(anchor),
         )
-        return None if due is None else Millis(int(due.timestamp() * 1000))
+        return None if due is None else _millis(due)
 
     async def _start(self, record: PipelineRecord, trigger: TimeTrigger, due: Millis) -> RunId | None:
         start = Start(
@@ -189,7 +248,7 @@ class Scheduler:
             data=trigger.data,
             detail={"dueAt": moment(due).isoformat().replace("+00:00", "Z")},
             is_strict=False,
-            start_key=f"due:{trigger.id}:{due}",
+            start_key=due_key(trigger.id, due),
         )
         try:
             return (await self._runs.start(record, start)).run_id
@@ -201,6 +260,10 @@ class Scheduler:
                 extra={"pipeline": record.name, "trigger": trigger.id, "reason": str(error)},
             )
             return None
+
+
+def _millis(moment: datetime) -> Millis:
+    return Millis(int(moment.timestamp() * 1000))
 
 
 def _digest(trigger: TimeTrigger, default_timezone: str) -> str:

@@ -62,7 +62,10 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line that a node, or Flume on its behalf, wrote. ``sequence`` counts from 0 within the attempt."""
+    """One line that a node, or Flume on its behalf, wrote. ``sequence`` counts from 0 within the attempt.
+
+    Below 0 it is what the platform did to the attempt's process (`eventing.attempts.line_number`).
+    """
 
     instance: Instance
     attempt: int
@@ -73,6 +76,36 @@ class LogLine:
     fields: JsonObject = field(default_factory=lambda: MappingProxyType({}))
 
 
+class Audience(StrEnum):
+    """Whom events about runs are for: the pipelines of this installation, or whoever listens outside of it."""
+
+    HERE = "here"
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """An event that is to be published because of a commit. ``event`` is a CloudEvent in the JSON format, ``id`` its own id.
+
+    An event for several audiences has an entry for each, so that one that can't be reached keeps nothing from the others.
+    ``owner`` is the replica that publishes it.
+    """
+
+    id: str
+    audience: Audience
+    owner: str
+    at: Millis
+    event: JsonObject = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits in an outbox for an audience: how many entries, and the moment of the oldest."""
+
+    count: int
+    oldest_at: Millis
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One step forward of one run: a compare-and-swap on its revision, with everything that belongs to it.
@@ -81,7 +114,8 @@ class Commit:
     ``expected_rev + 1``. ``id`` is random, so that a driver that reports only counts can tell who won. ``nodes`` are
     the nodes of the root that changed, ``items`` the loop items that changed or are new, with their whole scope.
     ``owner`` and ``wake_at`` are written as given. ``expires_at`` is set with the commit that ends the run.
-    ``payloads`` and ``logs`` are inserted; the same row again replaces itself. ``inbox`` entries are removed.
+    ``payloads`` and ``logs`` are inserted; the same row again replaces itself. ``inbox`` entries are removed, ``outbox``
+    entries kept until `RunStore.delete_outbox`, whatever becomes of the run.
     """
 
     id: str
@@ -95,6 +129,7 @@ class Commit:
     logs: tuple[LogLine, ...] = ()
     inbox: tuple[str, ...] = ()
     expires_at: Millis | None = None
+    outbox: tuple[OutboxEntry, ...] = ()
 
     @property
     def rev(self) -> int:
@@ -161,6 +196,10 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     cursor: str | None
+
+
+ANSWER = "answer"
+"""The kind of inbox entry that holds how an attempt ended; its body holds what `eventing.message_reading.read_answered` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +274,15 @@ class VersionRecord:
 class PipelineFilter:
     """Which pipelines a list shows; None means any. ``label`` is ``(key, value)``.
 
-    ``text`` is sought in name and description, whatever the case of its letters.
+    ``text`` is sought in name and description, whatever the case of its letters. ``trigger_type`` is that of a trigger which
+    the pipeline lists, switched off or not.
     """
 
     namespace: str | None
     status: PipelineStatus | None = None
     label: tuple[str, str] | None = None
     text: str | None = None
+    trigger_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +304,18 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class OrchestratorRecord:
-    """A replica and its lease."""
+    """A replica and its lease, and what it told of itself when it last renewed it.
+
+    ``version`` is that of its Flume, ``runs`` how many runs it had in memory.
+    """
 
     id: str
     host: str
     pid: int
     started_at: Millis
     lease_until: Millis
+    version: str = ""
+    runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,10 +441,17 @@ class RunStore(Protocol):
         """
         ...
 
+    async def unfinished_runs(self, owner: str, *, limit: int) -> tuple[RunId, ...]:
+        """Runs of ``owner`` that have not ended, in no particular order, but for those whose ``state_version`` is above ours."""
+        ...
+
     async def read_items(
-        self, run_id: RunId, loop: Instance, *, after: int = -1, limit: int = 256
+        self, run_id: RunId, loop: Instance, *, after: int = -1, limit: int = 256, status: RunStatus | None = None
     ) -> list[tuple[int, Scope]]:
-        """Items of a loop that were stored, by rising index above ``after``; those under way included."""
+        """Items of a loop that were stored, by rising index above ``after``; those under way included.
+
+        With ``status`` those of this status alone: a few that failed among very many cost no look at the others.
+        """
         ...
 
     async def copy_items(self, source: RunId, target: RunId, loop: Instance) -> int:
@@ -423,6 +476,10 @@ class RunStore(Protocol):
 
         False, and nothing is kept, if one of them is gone.
         """
+        ...
+
+    async def release_payloads(self, run_id: RunId, payload_ids: Sequence[str]) -> None:
+        """Let a run go of payloads; what no other run keeps is gone. Again, or for one that is not there, is harmless."""
         ...
 
     async def read_logs(
@@ -451,6 +508,29 @@ class RunStore(Protocol):
 
     async def inbox_runs(self, owner: str, *, limit: int) -> tuple[RunId, ...]:
         """The runs of ``owner`` for which entries wait."""
+        ...
+
+    async def read_outbox(
+        self, owner: str, audience: Audience, *, limit: int, after: OutboxEntry | None = None
+    ) -> tuple[OutboxEntry, ...]:
+        """What ``owner`` has yet to publish to ``audience``, the oldest first; with ``after`` only what follows that entry,
+        which may be gone."""
+        ...
+
+    async def delete_outbox(self, entries: Sequence[OutboxEntry]) -> None:
+        """Forget entries that were published; those that are gone already do no harm."""
+        ...
+
+    async def drop_outbox(self, owner: str, audience: Audience, *, before: Millis) -> int:
+        """Forget what ``owner`` could not publish to ``audience`` from before a moment; how many entries that are."""
+        ...
+
+    async def outbox_backlogs(self, owner: str) -> Mapping[Audience, Backlog]:
+        """What ``owner`` has yet to publish, by audience; one for which nothing waits is left out."""
+        ...
+
+    async def take_over_outbox(self, owner: str, *, live_owners: Sequence[str]) -> int:
+        """Let ``owner`` publish what belongs to none of ``live_owners``; how many entries that are."""
         ...
 
     async def count_runs(
@@ -619,6 +699,10 @@ class Store(RunStore, PipelineStore, ScheduleStore, FleetStore, Protocol):
 
     async def check(self) -> None:
         """Raise `StoreError` or `UnavailableError` unless the store can be written to."""
+        ...
+
+    async def require_whole(self) -> None:
+        """Raise `StoreError` if the store holds a part of an import, which is under way or did not come to its end."""
         ...
 
     def stored_runs(self) -> AsyncIterator[StoredRun]:

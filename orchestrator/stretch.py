@@ -14,6 +14,10 @@ STRETCH_MS = 10
 STRETCH_WEIGHT = 256
 """What a run does at once: a node weighs 4, a node within a loop item 1."""
 
+STRETCHES_AHEAD = 4
+"""How many of a run's stretches may wait for its commit under way, to be one commit then: where the store takes long, a wide
+run is not held up by it, and what the death of the process costs stays small. Others have their turn between any two."""
+
 BATCH = 32
 """Commands answered before their answers are applied together: wide graphs are spared a copy of the run for each node."""
 
@@ -43,7 +47,7 @@ def apply_events(active: ActiveRun, effects: Effects) -> None:
     if not active.events:
         return
     active.run, commands = advance_all(active.plan, active.run, active.events)
-    active.events.clear()
+    active.mark_applied()
     for command in commands:
         _sort(active, command, effects)
 

@@ -5,6 +5,7 @@ exists, and a run that is taken over goes on in the same trace. A run that was c
 the caller's trace.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +14,8 @@ from flume.ids import ROOT, Instance, Millis, RunId, ScopePath, instance_in, spl
 from flume.plan import Plan
 from orchestrator.state import AttemptRecord, Failure, NodeState, NodeStatus, Run, RunOrigin, Scope
 from orchestrator.store import Commit
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-.{0,200})?", re.ASCII)
 
 MOST_ITEMS = 100
 """Items of one loop that are traced; a trace of ten thousand is of use to nobody."""
@@ -30,6 +33,11 @@ class Span:
     end: Millis
     attributes: dict[str, str | int]
     error: str | None = None
+
+
+def read_traceparent(text: str | None) -> str | None:
+    """What a caller says of the trace that it belongs to; a malformed one counts as none, as W3C Trace Context asks."""
+    return text if text is not None and _TRACEPARENT.fullmatch(text) else None
 
 
 def trace_id_of(origin: RunOrigin) -> str:

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 from flume.ids import RunId
 from flume.plan import Plan
-from orchestrator.bus import Bus, LogsWritten, RunChanged, namespace_topic, run_topic
+from orchestrator.bus import Bus, LogsWritten, RunChanged, logs_topic, namespace_topic, run_topic
 from orchestrator.observer import Observer
 from orchestrator.state import Run
-from orchestrator.store import Commit
+from orchestrator.store import Commit, LogLine
 
 
 class Watch:
@@ -69,8 +69,13 @@ class Announcer:
             message = RunChanged(run.id, origin.namespace, origin.pipeline, commit.rev, run.status)
             for topic in topics:
                 self._bus.publish(topic, message)
-            if commit.logs:
-                self._bus.publish(topics[0], LogsWritten(run.id, commit.logs))
+        if commit.logs:
+            self._announce_logs(run, commit.logs)
         self._observer.advanced(plan, commit)
         for watch in self._watches.get(run.id, ()):
             watch.see(run, commit.rev)
+
+    def _announce_logs(self, run: Run, lines: tuple[LogLine, ...]) -> None:
+        for topic in (run_topic(run.id), logs_topic(run.origin.namespace)):
+            if self._bus.has_watchers(topic):
+                self._bus.publish(topic, LogsWritten(run.id, lines, run.origin.pipeline))

@@ -1,17 +1,40 @@
 """What tests of several folders use: real servers, each started with the first test that wants it, and builders."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from eventing.invocations import Invocation
 from flume.ids import Instance, NodeId, RunId
 from flume.nodes.registry import Registry, installed_node_types
 
-pytest_plugins = ("tests.servers.model", "tests.servers.mongodb", "tests.servers.valkey")
+pytest_plugins = (
+    "tests.servers.model",
+    "tests.servers.model_dictated",
+    "tests.servers.mongodb",
+    "tests.servers.valkey",
+)
+
+# The same examples in every run; `--hypothesis-profile=default` looks for others.
+settings.register_profile("same-examples", derandomize=True, deadline=None)
+settings.load_profile("same-examples")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Looks for no garbage while thousands of tests are found, nor among them later: that took as long as finding them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
 
 NewInvocation = Callable[..., Invocation]
 

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flume.cli.client import Client
+from flume.cli.listing import of_most
 from flume.cli.options import Described, Format
 from flume.cli.printing import as_json, print_fields, print_table, print_text, print_value, took
 from flume.cli.progress import describe
@@ -12,7 +13,7 @@ from flume.errors import RequestError
 
 
 def describe_record(client: Client, kind: Described, name: str, format: Format) -> None:
-    """Print a pipeline, run, trigger or node type. Raises `RequestError` for a trigger without its pipeline's name."""
+    """Print a pipeline, run, trigger, node type or function. Raises `RequestError` for a trigger without its pipeline's name."""
     record = client.get(_path(kind, name))
     if format in (Format.JSON, Format.YAML):
         print_value(record, format)
@@ -22,6 +23,8 @@ def describe_record(client: Client, kind: Described, name: str, format: Format) 
             _print_pipeline(client, record)
         case Described.RUN:
             _print_run(record)
+        case Described.FUNCTION:
+            _print_function(record)
         case Described.TRIGGER | Described.NODE:
             print_fields({key: value for key, value in record.items() if key != "links"})
 
@@ -125,6 +128,38 @@ def _print_run(record: Mapping[str, Any]) -> None:
     print_table(rows, ["node", "type", "state"])
     if record["output"] is not None:
         print_text(f"\noutput:\n{as_json(record['output'])}")
+
+
+def _print_function(record: Mapping[str, Any]) -> None:
+    crash = record["crash"]
+    print_fields(
+        {
+            "name": record["name"],
+            "lane": record["lane"],
+            "status": record["status"],
+            "revision": record["revision"],
+            "instances": _instances(record),
+            "in flight": of_most(record["inFlight"], record["limit"]),
+            "events": record["events"],
+            "last event": record["lastEventAt"],
+            "cold starts": record["coldStarts"],
+            "latest took": None if record["coldStartMs"] is None else f"{record['coldStartMs']} ms",
+            "failure": record["failure"],
+            "last crash": f"{crash['at']}: {crash['reason']}" if crash else None,
+            "wrote last": crash["output"] if crash else None,
+        }
+    )
+    if record["scale"]:
+        print_text("")
+        rows = [[each["at"], str(each["instances"]), str(each["ready"])] for each in record["scale"]]
+        print_table(rows, ["since", "instances", "ready"])
+
+
+def _instances(record: Mapping[str, Any]) -> str:
+    ending = record["instances"] - record["starting"] - record["ready"]
+    counts = {"ready": record["ready"], "starting": record["starting"], "ending": ending}
+    shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+    return shown if record["maxInstances"] is None else f"{shown}; at most {record['maxInstances']}"
 
 
 def _print_attempts(attempts: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,11 +14,13 @@ import flume
 from flume.cli.documents import is_left_out
 from flume.cli.interrupts import run_interruptible
 from flume.cli.logging import configure_logging
+from flume.cli.node_files import make_describer
 from flume.cli.printing import print_output, print_text, say
 from flume.cli.progress import make_progress
 from flume.cli.serving import Serving, patience_of, prepared
 from flume.cli.settings import Settings, read_settings
 from flume.cli.showing import show_run
+from flume.cli.stores import mongodb_url_of, place_of
 from flume.cli.workspace import Workspace, shown
 from flume.errors import RequestError
 from flume.pipeline import InputDefinition, PipelineStatus
@@ -57,14 +59,19 @@ def develop(session: Session) -> int:
 
 
 async def _develop(settings: Settings, session: Session, stopping: asyncio.Event) -> None:
-    async with prepared(settings, session.host) as ready:
-        workspace = Workspace(ready.orchestrator, session.paths, say)
+    mongodb_url = mongodb_url_of(settings, is_enough=False)
+    async with prepared(settings, session.host, mongodb_url=mongodb_url) as ready:
+        workspace = Workspace(ready.orchestrator, session.paths, say, make_describer().describe, ready.refresh)
         workspace.load_nodes()
+        # Here, because only a server needs it, and it takes a while to import.
+        from flume.cli.console import console_beside
+
+        ready = replace(ready, app=console_beside(ready.app, ready.access, settings))
         async with ready.serving(session.port) as server:
             await workspace.load_pipelines()
             if session.is_demo:
                 await _run_first(server, workspace)
-            await _print_addresses(server, workspace, settings)
+            await _print_addresses(server, workspace, settings, place_of(settings, mongodb_url))
             await _watch(workspace, settings, stopping)
             say("stopping; press Ctrl-C again to leave at once")
 
@@ -142,9 +149,9 @@ async def _run_first(server: Serving, workspace: Workspace) -> None:
         say(f"run {run.status}: {run.root.error.code}: {run.root.error.message}")
 
 
-async def _print_addresses(server: Serving, workspace: Workspace, settings: Settings) -> None:
+async def _print_addresses(server: Serving, workspace: Workspace, settings: Settings, place: str) -> None:
     token = ' -H "Authorization: Bearer $FLUME_TOKEN"' if settings.api_token and settings.auth != "none" else ""
-    print_text(f"\nflume {flume.__version__} at {server.url}  (API: {server.url}/docs, data: {settings.data})")
+    print_text(f"\nflume {flume.__version__} at {server.url}  (API: {server.url}/docs, data: {place})")
     for record in {record.name: record for record in workspace.pipelines.values()}.values():
         print_text(f"\n  {record.name} ({record.status})")
         print_text(f"    {await _curl_line(server, record, token)}")

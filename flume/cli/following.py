@@ -10,6 +10,7 @@ from flume.cli.interrupts import INTERRUPTED
 from flume.cli.options import Format
 from flume.cli.printing import print_output, print_text, print_value, say
 from flume.cli.progress import Progress, make_progress
+from flume.cli.streamed_text import Piece
 from flume.errors import UnavailableError
 from flume.values import JsonValue
 
@@ -106,7 +107,8 @@ def _show(event: ServerEvent, progress: Progress) -> None:
         case "node":
             progress.node(event.data["id"], event.data)
         case "progress":
-            progress.text(event.data["instance"], event.data["text"])
+            given = event.data
+            progress.text(Piece(given["instance"], given["attempt"], given["offset"], given["text"]))
         case "log":
             progress.log(event.data)
         case _:

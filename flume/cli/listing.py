@@ -81,14 +81,49 @@ _TABLES: Mapping[Listed, Table] = {
         },
         {"version": lambda each: str(each["version"]), "source": lambda each: each["source"]},
     ),
-    Listed.ORCHESTRATORS: Table(
-        "",
+    Listed.FUNCTIONS: Table(
+        "/api/v1/functions",
         {
-            "url": lambda each: each["url"],
-            "version": lambda each: each["version"],
-            "ready": lambda each: "yes" if each["ready"] else f"no: {each['reason']}",
+            "name": lambda each: each["name"],
+            "lane": lambda each: each["lane"],
+            "status": lambda each: each["status"],
+            "ready": lambda each: of_most(each["ready"], each["maxInstances"]),
+            "in flight": lambda each: of_most(each["inFlight"], each["limit"]),
+            "last event": lambda each: age(each["lastEventAt"]),
+        },
+        {
+            "events": lambda each: str(each["events"]),
+            "cold starts": lambda each: str(each["coldStarts"]),
+            "latest took": lambda each: "-" if each["coldStartMs"] is None else f"{each['coldStartMs']} ms",
+            "last crash": lambda each: (
+                f"{age(each['crash']['at'])}: {each['crash']['reason']}" if each["crash"] else "-"
+            ),
+            "failure": lambda each: each["failure"].split("\n")[0] if each["failure"] else "-",
+        },
+        ("status", "lane"),
+    ),
+    Listed.SECRETS: Table(
+        "/api/v1/secrets",
+        {
+            "name": lambda each: each["name"],
+            "set": lambda each: "yes" if each["isSet"] else "no",
+            "used by": lambda each: ", ".join(each["usedBy"]) or "-",
         },
         {},
+    ),
+    Listed.ORCHESTRATORS: Table(
+        "/api/v1/orchestrators",
+        {
+            "id": lambda each: each["id"] or "-",
+            "host": lambda each: each["host"] or "-",
+            "pid": lambda each: str(each["pid"] or "-"),
+            "version": lambda each: each["version"],
+            "started": lambda each: age(each["startedAt"]),
+            "alive": lambda each: "yes" if each["alive"] else "no",
+            "lease": lambda each: "-" if each["leaseLeftMs"] is None else f"{each['leaseLeftMs'] / 1000:.1f}s",
+            "runs": lambda each: str(each["runs"]),
+        },
+        {"url": lambda each: each["url"] or "-", "ready": lambda each: _readiness(each)},
     ),
 }
 
@@ -101,12 +136,14 @@ def list_records(client: Client, kind: Listed, format: Format, *, most: int, **f
         if name not in table.filters:
             raise RequestError(f"{kind.value} can't be listed by {name}; filters: {', '.join(table.filters) or 'none'}")
     if kind is Listed.ORCHESTRATORS:
-        records = [orchestrator_record(client)]
+        records = orchestrator_records(client)
     elif kind is Listed.NODES:
         page = client.get(table.path)
         records = page["items"]
         for failure in page["failures"]:
             say(f"{failure['source']}: {failure['reason']}")
+    elif kind is Listed.SECRETS:
+        records = client.get(table.path)["items"]
     else:
         records = list(client.items(table.path, most=most, **{**given, **_moments(given)}))
     if format in (Format.JSON, Format.YAML):
@@ -116,25 +153,58 @@ def list_records(client: Client, kind: Listed, format: Format, *, most: int, **f
     print_table([[show(each) for show in columns.values()] for each in records], list(columns))
 
 
+def of_most(count: int, most: int | None) -> str:
+    """A count and how many there may be, such as ``1/4``; without a bound the count alone."""
+    return str(count) if most is None else f"{count}/{most}"
+
+
 def watch_namespace(client: Client) -> None:
-    """Print a line for each change of a run or a pipeline, until interrupted."""
+    """Print a line for each change of a run, a pipeline or a function, until interrupted."""
     for event in client.events("/api/v1/events"):
         at = datetime.now().strftime("%H:%M:%S")
         if event.name == "run":
             print_text(f"{at}  run {event.data['id']}  {event.data['pipeline']}  {event.data['status']}")
         elif event.name == "pipeline":
             print_text(f"{at}  pipeline {event.data['name']}  {event.data['change']}")
+        elif event.name == "function":
+            function = event.data
+            counts = f"{function['ready']} ready, {function['inFlight']} in flight"
+            print_text(f"{at}  function {function['name']}  {function['status']}: {counts}")
 
 
-def orchestrator_record(client: Client) -> dict[str, Any]:
-    """The server itself: its version, and whether it takes runs on."""
-    version = client.get("/openapi.json")["info"]["version"]
+def orchestrator_records(client: Client) -> list[Record]:
+    """All replicas. Of the one that answers also its ``url`` and whether it is ``ready``, and if not the ``reason``.
+
+    To who may not see the others only that one is told, by what anybody may know of it.
+    """
+    asked = {"url": client.url, **_ready(client)}
+    others = {"url": "", "ready": None, "reason": ""}
+    try:
+        replicas = client.get("/api/v1/orchestrators")["items"]
+    except ServerError as error:
+        if error.status != 403:
+            raise
+        about = client.get("/api/v1/orchestrator")
+        unknown = dict.fromkeys(("id", "host", "pid", "startedAt", "leaseLeftMs"))
+        replicas = [
+            {**unknown, "version": about["version"], "alive": True, "runs": about["activeRuns"], "answering": True}
+        ]
+    return [{**each, **(asked if each["answering"] else others)} for each in replicas]
+
+
+def _ready(client: Client) -> Record:
     client.get("/healthz")
     try:
         client.get("/readyz")
     except ServerError as error:
-        return {"url": client.url, "version": version, "ready": False, "reason": str(error)}
-    return {"url": client.url, "version": version, "ready": True, "reason": ""}
+        return {"ready": False, "reason": str(error)}
+    return {"ready": True, "reason": ""}
+
+
+def _readiness(record: Record) -> str:
+    if record["ready"] is None:
+        return "-"
+    return "yes" if record["ready"] else f"no: {record['reason']}"
 
 
 def moment(text: str, option: str) -> str:

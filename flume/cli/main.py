@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from flume.cli.guard import find_intruder
 from flume.cli.problem_lines import line_of
+from flume.cli.visible import visible
 from flume.errors import DefinitionError, FlumeError, RequestError
 
 
@@ -50,7 +51,7 @@ def _complain(message: str, hint: str = "") -> None:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(visible(line) + "\n")
 
 
 def _show_trace() -> bool:

@@ -24,6 +24,13 @@ class Picture(StrEnum):
     SVG = "svg"
 
 
+class Dispatched(StrEnum):
+    """How orders get to functions on a cluster."""
+
+    DIRECT = "direct"
+    BROKER = "broker"
+
+
 class Listed(StrEnum):
     """What `flume get` lists."""
 
@@ -31,7 +38,17 @@ class Listed(StrEnum):
     RUNS = "runs"
     TRIGGERS = "triggers"
     NODES = "nodes"
+    FUNCTIONS = "functions"
+    SECRETS = "secrets"
     ORCHESTRATORS = "orchestrators"
+
+
+def as_listed(text: str) -> Listed:
+    """The kind that is named, in the plural or the singular. Raises `typer.BadParameter`."""
+    for kind in Listed:
+        if text in (kind, kind.removesuffix("s")):
+            return kind
+    raise typer.BadParameter(f"expected one of {', '.join(Listed)}, and '{text}' is none")
 
 
 class Described(StrEnum):
@@ -41,6 +58,7 @@ class Described(StrEnum):
     RUN = "run"
     TRIGGER = "trigger"
     NODE = "node"
+    FUNCTION = "function"
 
 
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print it.")]

@@ -1,4 +1,7 @@
-"""What commands print: results on stdout, everything else on stderr."""
+"""What commands print: results on stdout, everything else on stderr.
+
+No control character of a model, a node or a server reaches a terminal from here; into a pipe or file results go as they are.
+"""
 
 import json
 import sys
@@ -7,18 +10,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flume.cli.options import Format
+from flume.cli.visible import visible
 from flume.values import JsonValue
 
 
 def say(line: str = "") -> None:
     """A line for people, on stderr."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(visible(line) + "\n")
     sys.stderr.flush()
+
+
+def line_of_function(name: str, line: str) -> str:
+    """What the function process of node type ``name`` printed, as it is shown. It may hold payloads: no log may have it."""
+    return f"  {name}: {line}"
 
 
 def print_text(text: str) -> None:
     """A result, on stdout."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    shown = visible(text) if sys.stdout.isatty() else text
+    sys.stdout.write(shown if shown.endswith("\n") else shown + "\n")
     sys.stdout.flush()
 
 
@@ -49,9 +59,12 @@ def print_done(sentence: str, record: JsonValue, format: Format) -> None:
         print_text(sentence)
 
 
-def print_output(value: JsonValue) -> None:
-    """What a run gave: text as it is, everything else as JSON."""
-    print_text(value if isinstance(value, str) else as_json(value))
+def print_output(value: JsonValue, format: Format = Format.TEXT) -> None:
+    """What a run gave: text as it is unless JSON or YAML is wanted, everything else as JSON or YAML."""
+    if format in (Format.JSON, Format.YAML) or not isinstance(value, str):
+        print_value(value, format)
+    else:
+        print_text(value)
 
 
 def print_table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:

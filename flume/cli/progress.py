@@ -1,16 +1,16 @@
-"""Shows on stderr how a run goes on: a live table on a terminal, one line per change elsewhere.
+"""Shows on stderr how a run goes on: a live table on a terminal (`live_progress`), one line per change elsewhere.
 
-Both take nodes and log lines as the API shows them, whether the run is moved by this process or by a server.
+Both take nodes and log lines as the API shows them, whether the run is moved by this process or by a server. What a model or a
+node says is made `visible` before it is shown.
 """
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from flume.cli.printing import say, took
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from flume.cli.streamed_text import Piece, StreamedText
 
 Record = Mapping[str, Any]
 
@@ -25,20 +25,11 @@ _WORDS = {
     "cancelled": "cancelled",
 }
 
-_STYLES = {"completed": "green", "failed": "red", "retrying": "yellow", "running": "bold", "waiting": "cyan"}
+ENDED = ("completed", "failed", "skipped", "cancelled")
+"""States of a node after which none follows."""
 
-_MARKS = {
-    "completed": "✓",
-    "failed": "✗",
-    "skipped": "–",
-    "cancelled": "–",
-    "waiting": "z",
-    "retrying": "↻",
-    "running": "●",
-}
-
-MAX_ROWS = 30
-"""A longer list of nodes would not fit on a terminal; the rest is counted."""
+LINE_WIDTH = 100
+"""Characters after which a line of partial output is broken, so that a long paragraph is seen while it comes."""
 
 
 class Progress(Protocol):
@@ -48,8 +39,8 @@ class Progress(Protocol):
         """A node is in another state."""
         ...
 
-    def text(self, instance: str, text: str) -> None:
-        """A piece of a node's partial output."""
+    def text(self, piece: Piece) -> None:
+        """A piece of a node's partial output; it may have been shown before."""
         ...
 
     def log(self, record: Record) -> None:
@@ -67,7 +58,12 @@ class Progress(Protocol):
 
 def make_progress() -> Progress:
     """The display that fits stderr."""
-    return LiveProgress() if sys.stderr.isatty() else PlainProgress()
+    if not sys.stderr.isatty():
+        return PlainProgress()
+    # Here, because it imports what draws on terminals, which most calls do without.
+    from flume.cli.live_progress import LiveProgress
+
+    return LiveProgress()
 
 
 def describe(record: Record) -> str:
@@ -90,12 +86,17 @@ def describe(record: Record) -> str:
     return f"{words}: {error['code']}: {error['message']}" if error else words
 
 
+def belongs_to(instance: str, node_id: str) -> bool:
+    """Whether an instance is this node of the top level, or within its loop."""
+    return instance == node_id or instance.startswith(f"{node_id}[")
+
+
 class PlainProgress:
-    """One line for each change. Partial output is shown by whole lines."""
+    """One line for each change. Partial output is shown by lines, long ones in parts."""
 
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
-        self._rests: dict[str, str] = {}
+        self._texts: dict[str, _Lines] = {}
 
     def node(self, node_id: str, record: Record) -> None:
         """See `Progress.node`."""
@@ -103,16 +104,19 @@ class PlainProgress:
         if self._said.get(node_id) == words:
             return
         self._said[node_id] = words
-        if rest := self._rests.pop(node_id, ""):
-            say(f"  {node_id}| {rest}")
+        if record["status"] in ENDED:
+            for instance in [each for each in self._texts if belongs_to(each, node_id)]:
+                self._end(instance)
         say(f"  {node_id}: {words}")
 
-    def text(self, instance: str, text: str) -> None:
+    def text(self, piece: Piece) -> None:
         """See `Progress.text`."""
-        *lines, rest = (self._rests.get(instance, "") + text).split("\n")
-        for line in lines:
-            say(f"  {instance}| {line}")
-        self._rests[instance] = rest
+        known = self._texts.get(piece.instance)
+        if known is not None and piece.attempt > known.stream.attempt:
+            self._end(piece.instance)
+        lines = self._texts.setdefault(piece.instance, _Lines())
+        for line in lines.add(piece):
+            say(f"  {piece.instance}| {line}")
 
     def log(self, record: Record) -> None:
         """See `Progress.log`."""
@@ -124,61 +128,38 @@ class PlainProgress:
 
     def close(self) -> None:
         """See `Progress.close`."""
-        for instance, rest in self._rests.items():
-            if rest:
-                say(f"  {instance}| {rest}")
-        self._rests.clear()
+        for instance in [*self._texts]:
+            self._end(instance)
+
+    def _end(self, instance: str) -> None:
+        if rest := self._texts.pop(instance).rest:
+            say(f"  {instance}| {rest}")
 
 
-class LiveProgress:
-    """A table that is drawn anew as states change, with the latest of each node's partial output."""
+@dataclass(slots=True)
+class _Lines:
+    """The lines of one instance's output; ``rest`` is the line that is not complete yet."""
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
+    stream: StreamedText = field(default_factory=StreamedText)
+    rest: str = ""
 
-        self._records: dict[str, Record] = {}
-        self._texts: dict[str, str] = {}
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=8, redirect_stdout=False)
-        self._live.start()
+    def add(self, piece: Piece) -> list[str]:
+        """The lines that a piece completes."""
+        *whole, rest = (self.rest + self.stream.add(piece)).split("\n")
+        *parts, self.rest = broken(rest)
+        return [*(part for line in whole for part in broken(line.removesuffix("\r"))), *parts]
 
-    def node(self, node_id: str, record: Record) -> None:
-        """See `Progress.node`."""
-        self._records[node_id] = record
 
-    def text(self, instance: str, text: str) -> None:
-        """See `Progress.text`."""
-        self._texts[instance] = (self._texts.get(instance, "") + text)[-400:]
-
-    def log(self, record: Record) -> None:
-        """See `Progress.log`."""
-        self._console.print(line_of(record), markup=False)
-
-    def note(self, text: str) -> None:
-        """See `Progress.note`."""
-        self._console.print(text, markup=False)
-
-    def close(self) -> None:
-        """See `Progress.close`."""
-        self._texts.clear()
-        self._live.stop()
-
-    def _draw(self) -> "RenderableType":
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table.grid(padding=(0, 1))
-        records = list(self._records.items())
-        for node_id, record in records[-MAX_ROWS:]:
-            status = record["status"]
-            style = _STYLES.get(status, "dim")
-            table.add_row(Text(_MARKS.get(status, " "), style), Text(node_id), Text(describe(record), style))
-            if tail := self._texts.get(node_id, "") if status == "running" else "":
-                table.add_row("", "", Text(tail.rsplit("\n", 1)[-1][-100:], "dim"))
-        if len(records) > MAX_ROWS:
-            table.add_row("", Text(f"and {len(records) - MAX_ROWS} more", "dim"), "")
-        return table
+def broken(line: str) -> list[str]:
+    """A line in parts of at most `LINE_WIDTH` characters, broken at blanks where there are any. Never empty."""
+    parts: list[str] = []
+    start = 0
+    while len(line) - start > LINE_WIDTH:
+        blank = line.rfind(" ", start + 1, start + LINE_WIDTH + 1)
+        end = blank if blank > 0 else start + LINE_WIDTH
+        parts.append(line[start:end])
+        start = end + (blank > 0)
+    return [*parts, line[start:]]
 
 
 def line_of(record: Record) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from flume.cli.interrupts import INTERRUPTED, run_interruptible
 from flume.cli.local import Composition, local_orchestrator
 from flume.cli.logging import configure_logging
 from flume.cli.options import Format
-from flume.cli.printing import as_yaml, print_output, print_text, say
+from flume.cli.printing import as_yaml, line_of_function, print_output, print_text, say
 from flume.cli.problem_lines import line_of
 from flume.cli.progress import Progress, make_progress
 from flume.cli.settings import Settings, read_secrets, read_settings
@@ -34,7 +35,10 @@ _WHOLE = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to run, and how to show it. ``file`` is ``-`` for the standard input."""
+    """What to run, and how to show it. ``file`` is ``-`` for the standard input, and empty for a text that is in no file.
+
+    ``is_output_alone``: JSON and YAML hold the run's output, not the run with all its nodes.
+    """
 
     file: str
     data: JsonValue = None
@@ -42,28 +46,49 @@ class Wanted:
     until: str | None = None
     node_paths: Sequence[Path] = ()
     format: Format = Format.TEXT
+    is_output_alone: bool = False
 
 
 def run_file(wanted: Wanted) -> int:
     """Run a pipeline to its end; the exit code. Raises `FlumeError` for what can't be started."""
-    test = TestRun(
-        read_text(wanted.file, "FILE"),
-        wanted.data,
-        wanted.pins or {},
-        None if wanted.until is None else NodeId(wanted.until),
-    )
-    settings = read_settings()
     try:
-        return run_interruptible(lambda stopping: _run(settings, test, wanted, stopping), patience_s=settings.grace + 1)
+        return run_text(read_text(wanted.file, "FILE"), wanted)
     except DefinitionError as error:
         for problem in error.problems:
             say(line_of(problem, wanted.file))
         return 1
 
 
+def run_text(text: str, wanted: Wanted) -> int:
+    """Run a document's text to its end; the exit code. Raises `FlumeError` for what can't be started."""
+    until = None if wanted.until is None else NodeId(wanted.until)
+    test = TestRun(text, wanted.data, wanted.pins or {}, until)
+    settings = read_settings()
+    return run_interruptible(lambda stopping: _run(settings, test, wanted, stopping), patience_s=settings.grace + 1)
+
+
 async def _run(settings: Settings, test: TestRun, wanted: Wanted, interrupted: asyncio.Event) -> int:
     configure_logging(settings, least=logging.WARNING)
-    composition = Composition(settings, read_secrets(settings), None, wanted.node_paths, fires_schedules=False)
+    # It is there before the orchestrator and after it, since functions may have something to say in their last moments.
+    with closing(make_progress()) as progress:
+        run = await _run_and_show(settings, test, wanted, interrupted, progress)
+    if run.status is not RunStatus.COMPLETED:
+        _tell_failure(run, wanted)
+    return _exit_code(run)
+
+
+async def _run_and_show(
+    settings: Settings, test: TestRun, wanted: Wanted, interrupted: asyncio.Event, progress: Progress
+) -> Run:
+    """The run once it has ended; its output was printed."""
+    composition = Composition(
+        settings,
+        read_secrets(settings),
+        None,
+        wanted.node_paths,
+        on_line=lambda name, line: progress.note(line_of_function(name, line)),
+        fires_schedules=False,
+    )
     async with local_orchestrator(composition) as orchestrator:
         for failure in orchestrator.registry.failures:
             say(f"{failure.source}: {failure.reason}")
@@ -71,16 +96,18 @@ async def _run(settings: Settings, test: TestRun, wanted: Wanted, interrupted: a
         if started.run is None:
             raise AssertionError("a run without a start key can't be a repetition")
         plan = await orchestrator.plans.of_run(started.run.origin)
-        run, rev = await _follow(orchestrator, plan, started.run, interrupted)
-        await _print_result(orchestrator, plan, run, rev, wanted.format)
-    if run.status is not RunStatus.COMPLETED:
-        _tell_failure(run, wanted)
-    return _exit_code(run)
+        run, rev = await _follow(orchestrator, plan, started.run, interrupted, progress)
+        if wanted.is_output_alone or wanted.format not in (Format.JSON, Format.YAML):
+            await _print_output(orchestrator, run, wanted.format)
+        else:
+            print_text(_as_text(await _whole(orchestrator, plan, run, rev), wanted.format))
+    return run
 
 
-async def _follow(orchestrator: Orchestrator, plan: Plan, run: Run, interrupted: asyncio.Event) -> tuple[Run, int]:
-    """Show what happens until the run has ended; the run then, and its revision."""
-    progress = make_progress()
+async def _follow(
+    orchestrator: Orchestrator, plan: Plan, run: Run, interrupted: asyncio.Event, progress: Progress
+) -> tuple[Run, int]:
+    """Show what happens until the run has ended; the run then, and its revision. ``progress`` is closed then."""
     cancelling = asyncio.create_task(_cancel_when(interrupted, orchestrator, run, progress), name="cancel")
     try:
         return await show_run(orchestrator, plan, run, progress)
@@ -96,11 +123,9 @@ async def _cancel_when(interrupted: asyncio.Event, orchestrator: Orchestrator, r
     await orchestrator.engine.cancel(run.id)
 
 
-async def _print_result(orchestrator: Orchestrator, plan: Plan, run: Run, rev: int, format: Format) -> None:
-    if format in (Format.JSON, Format.YAML):
-        print_text(_as_text(await _whole(orchestrator, plan, run, rev), format))
-    elif run.status is RunStatus.COMPLETED:
-        print_output(await RunValues(orchestrator.store).load_output(run.root.output))
+async def _print_output(orchestrator: Orchestrator, run: Run, format: Format) -> None:
+    if run.status is RunStatus.COMPLETED:
+        print_output(await RunValues(orchestrator.store).load_output(run.root.output), format)
 
 
 async def _whole(orchestrator: Orchestrator, plan: Plan, run: Run, rev: int) -> Record:
@@ -124,7 +149,7 @@ def _tell_failure(run: Run, wanted: Wanted) -> None:
     tries = f" (after {state.attempt} attempts)" if state is not None and state.attempt > 1 else ""
     where = f"{error.node}: " if error.node else ""
     say(f"run {run.status}: {where}{error.code}: {error.message}{tries}")
-    if run.status is RunStatus.FAILED and wanted.format is Format.TEXT:
+    if run.status is RunStatus.FAILED and wanted.format is Format.TEXT and wanted.file:
         say(f"every node with its output and attempts: flume run {wanted.file} … -o json")
 
 

@@ -1,10 +1,10 @@
-"""``flume orchestrator``: the orchestrator on its data folder, with its API, until it is told to stop."""
+"""``flume orchestrator``: the orchestrator on its store, with its API, until it is told to stop."""
 
 import asyncio
 import gc
 import logging
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -13,14 +13,17 @@ from starlette.types import ASGIApp
 
 import flume
 from eventing.http_serving import listen
+from flume.cli.elsewhere import Elsewhere
 from flume.cli.interrupts import run_interruptible
 from flume.cli.local import Composition, put_together
 from flume.cli.logging import configure_logging
-from flume.cli.printing import say
+from flume.cli.printing import line_of_function, say
 from flume.cli.settings import Settings, read_secrets, read_settings, split_list
+from flume.cli.stores import mongodb_url_of, place_of
 from flume.errors import SettingError, UnavailableError
-from orchestrator.api.access import access_for, bracketed
+from orchestrator.api.access import Access, access_for
 from orchestrator.api.app import create_app
+from orchestrator.api.hosts import bracketed
 from orchestrator.api.server import ADDRESS, serve
 from orchestrator.api.tokens import parse_tokens
 from orchestrator.engine import DRAIN_S
@@ -45,12 +48,17 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A server that is put together and does nothing yet: the moment to load further node types into its registry."""
+    """A server that is put together and does nothing yet: the moment to load further node types into its registry.
+
+    ``refresh`` lets nodes of types whose code has changed go to new function processes.
+    """
 
     orchestrator: Orchestrator
     settings: Settings
     host: str
     app: ASGIApp
+    access: Access
+    refresh: Callable[[Iterable[str]], None]
 
     @asynccontextmanager
     async def serving(self, port: int) -> AsyncIterator[Serving]:
@@ -113,8 +121,10 @@ def patience_of(settings: Settings) -> float:
 
 
 async def _run(settings: Settings, host: str, port: int, stopping: asyncio.Event) -> None:
-    async with serving(settings, host, port) as server:
-        say(f"flume {flume.__version__} at {server.url} (API at {server.url}/docs), data in {settings.data}")
+    mongodb_url = mongodb_url_of(settings, is_enough=True)
+    async with serving(settings, host, port, mongodb_url=mongodb_url) as server:
+        place = place_of(settings, mongodb_url)
+        say(f"flume {flume.__version__} at {server.url} (API at {server.url}/docs), data in {place}")
         for failure in server.orchestrator.registry.failures:
             say(f"{failure.source}: {failure.reason}")
         await stopping.wait()
@@ -123,20 +133,36 @@ async def _run(settings: Settings, host: str, port: int, stopping: asyncio.Event
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, host: str, port: int, *, secrets: Mapping[str, str] | None = None
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    secrets: Mapping[str, str] | None = None,
+    mongodb_url: str = "",
+    elsewhere: Elsewhere | None = None,
 ) -> AsyncIterator[Serving]:
     """`prepared` and `Prepared.serving` in one, for a server whose node types are all known from its settings."""
-    async with prepared(settings, host, secrets=secrets) as ready, ready.serving(port) as server:
+    async with (
+        prepared(settings, host, secrets=secrets, mongodb_url=mongodb_url, elsewhere=elsewhere) as ready,
+        ready.serving(port) as server,
+    ):
         yield server
 
 
 @asynccontextmanager
 async def prepared(
-    settings: Settings, host: str, *, secrets: Mapping[str, str] | None = None
+    settings: Settings,
+    host: str,
+    *,
+    secrets: Mapping[str, str] | None = None,
+    mongodb_url: str = "",
+    elsewhere: Elsewhere | None = None,
 ) -> AsyncIterator[Prepared]:
-    """An orchestrator and its API, put together on the data folder of ``settings``.
+    """An orchestrator and its API, put together on the data folder of ``settings``, or on a MongoDB.
 
-    Raises `SettingError` for a host that needs tokens, `StoreError` for a data folder that can't be used.
+    ``elsewhere`` says how functions that others keep are found, None: as the settings say.
+
+    Raises `SettingError` for a host that needs tokens, `StoreError` for a store that can't be used.
     """
     secrets = read_secrets(settings) if secrets is None else secrets
     access = access_for(
@@ -145,14 +171,30 @@ async def prepared(
         is_open=settings.auth == "none",
         public_url=settings.public_url,
         allowed_hosts=split_list(settings.allowed_hosts),
+        events_are_open=settings.events_auth == "none",
     )
     metrics = Metrics()
     async with (
         _observers(settings, metrics) as observer,
-        put_together(Composition(settings, secrets, settings.data, observer=observer)) as orchestrator,
+        put_together(
+            Composition(
+                settings,
+                secrets,
+                settings.data,
+                observer=observer,
+                on_line=_say_line_of_function,
+                is_reachable=True,
+                elsewhere=elsewhere,
+                mongodb_url=mongodb_url,
+            )
+        ) as parts,
     ):
-        app = create_app(orchestrator, access, version=flume.__version__, metrics=metrics, secrets=secrets)
-        yield Prepared(orchestrator, settings, host, app)
+        app = create_app(parts.orchestrator, access, version=flume.__version__, metrics=metrics, secrets=secrets)
+        yield Prepared(parts.orchestrator, settings, host, app, access, parts.lanes.refresh)
+
+
+def _say_line_of_function(name: str, line: str) -> None:
+    say(line_of_function(name, line))
 
 
 @asynccontextmanager

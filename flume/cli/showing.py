@@ -3,6 +3,7 @@
 import asyncio
 
 from flume.cli.progress import Progress
+from flume.cli.streamed_text import Piece
 from flume.ids import ROOT, NodeId
 from flume.plan import Plan
 from orchestrator.api.presentation import log_record, node_record
@@ -46,7 +47,7 @@ def _show_messages(subscription: Subscription, progress: Progress) -> None:
     for message in subscription.take():
         match message:
             case PieceOfOutput():
-                progress.text(message.instance, message.text)
+                progress.text(Piece(message.instance, message.attempt, message.offset, message.text))
             case LogsWritten():
                 for line in message.lines:
                     progress.log(log_record(line))

@@ -12,7 +12,7 @@ from pathlib import Path
 from flume.cli.documents import SUFFIXES, files_below, is_pipeline_text
 from flume.cli.problem_lines import line_of
 from flume.errors import ConflictError, DefinitionError
-from flume.nodes.discovery import Loaded, load_files
+from flume.nodes.discovery import Describe, Loaded, load_files, run_all_here
 from flume.source import Source, read_source, read_sources
 from orchestrator.auditing import Actor
 from orchestrator.service import Orchestrator
@@ -33,12 +33,15 @@ Stamp = tuple[int, int, int]
 class Workspace:
     """Files and folders that a person named. ``report`` is told what happens, a line at a time.
 
+    ``describe`` picks the node files that must not run in this process. ``refresh`` is told the types that were loaded anew.
     ``pipelines`` are those that were saved from here, by file and place in the file.
     """
 
     orchestrator: Orchestrator
     paths: Sequence[Path]
     report: Callable[[str], None]
+    describe: Describe = run_all_here
+    refresh: Callable[[Iterable[str]], None] = lambda names: None
     pipelines: dict[tuple[Path, int], PipelineRecord] = field(default_factory=dict)
     _broken: set[Path] = field(default_factory=set)
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
@@ -46,7 +49,9 @@ class Workspace:
     def load_nodes(self) -> None:
         """Load all node files. This comes first, and before runs are taken up, whose nodes may be of these types."""
         self._stamps = self._present_stamps()
-        self._tell(load_files(self.orchestrator.registry, self._node_files(), covers=lambda _: False))
+        files = self._node_files()
+        described = self.describe(files)
+        self._tell(load_files(self.orchestrator.registry, files, covers=lambda _: False, described=described))
 
     async def load_pipelines(self) -> None:
         """Save all pipelines."""
@@ -57,7 +62,7 @@ class Workspace:
         """Take up files that were written, made or deleted."""
         files = [path for path in changed if path.suffix]
         nodes = {path.parent for path in files if path.suffix == NODE_SUFFIX}
-        if nodes and self._reload_nodes(nodes):
+        if nodes and await self._reload_nodes(nodes):
             # A pipeline may have waited for a type, or not fit a changed one any more.
             files = [*self._files(SUFFIXES), *(path for path in files if not path.exists())]
         for file in dict.fromkeys(path for path in files if path.suffix in SUFFIXES):
@@ -72,11 +77,14 @@ class Workspace:
         """Whether a changed file may concern this workspace."""
         return path.suffix in (*SUFFIXES, NODE_SUFFIX)
 
-    def _reload_nodes(self, folders: set[Path]) -> bool:
+    async def _reload_nodes(self, folders: set[Path]) -> bool:
         """Load the node files of folders anew, since they may import one another; whether there are or were any."""
         files = [file for file in self._node_files() if file.parent in folders]
-        loaded = load_files(self.orchestrator.registry, files, covers=lambda file: file.parent in folders)
+        described = await asyncio.to_thread(self.describe, files)
+        registry = self.orchestrator.registry
+        loaded = load_files(registry, files, covers=lambda file: file.parent in folders, described=described)
         self.orchestrator.plans.forget()
+        self.refresh((*loaded.names, *loaded.gone))
         self._tell(loaded)
         return bool(files or loaded.gone)
 

@@ -5,7 +5,7 @@ for nothing but an event's attributes, never its data.
 """
 
 from flume.filters.cesql import Attributes
-from flume.filters.dialects import All, Filter
+from flume.filters.dialects import Filter
 from flume.filters.reading import DIALECTS, parse_filters, read_attributes, read_filters
 
-__all__ = ["DIALECTS", "All", "Attributes", "Filter", "parse_filters", "read_attributes", "read_filters"]
+__all__ = ["DIALECTS", "Attributes", "Filter", "parse_filters", "read_attributes", "read_filters"]

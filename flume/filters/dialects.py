@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flume.errors import ExpressionError
-from flume.filters.cesql import Attributes, Evaluate
+from flume.filters.cesql import Attributes, Evaluate, Scope
 from flume.filters.cesql.values import to_text
 
 
-class Filter(Protocol):
-    """Tells which events are wanted."""
+class Dialect(Protocol):
+    """One filter of a list, and those within it."""
 
-    def matches(self, attributes: Attributes) -> bool:
-        """Whether an event with these attributes is wanted. Never raises."""
+    def matches(self, scope: Scope) -> bool:
+        """Whether the event is wanted. Never raises; once the scope is spent, what it says has no meaning."""
         ...
 
 
@@ -26,9 +26,9 @@ class Exact:
 
     wanted: Mapping[str, str]
 
-    def matches(self, attributes: Attributes) -> bool:
-        """See `Filter.matches`."""
-        return all(_text(attributes, name) == value for name, value in self.wanted.items())
+    def matches(self, scope: Scope) -> bool:
+        """See `Dialect.matches`."""
+        return all(_text(scope, name) == value for name, value in self.wanted.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Prefix:
 
     wanted: Mapping[str, str]
 
-    def matches(self, attributes: Attributes) -> bool:
-        """See `Filter.matches`."""
-        return all((_text(attributes, name) or "").startswith(value) for name, value in self.wanted.items())
+    def matches(self, scope: Scope) -> bool:
+        """See `Dialect.matches`."""
+        return all((_text(scope, name) or "").startswith(value) for name, value in self.wanted.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +48,42 @@ class Suffix:
 
     wanted: Mapping[str, str]
 
-    def matches(self, attributes: Attributes) -> bool:
-        """See `Filter.matches`."""
-        return all((_text(attributes, name) or "").endswith(value) for name, value in self.wanted.items())
+    def matches(self, scope: Scope) -> bool:
+        """See `Dialect.matches`."""
+        return all((_text(scope, name) or "").endswith(value) for name, value in self.wanted.items())
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every one of these filters matches; with none, every event is wanted."""
+    """Every one of these filters matches."""
 
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Dialect, ...]
 
-    def matches(self, attributes: Attributes) -> bool:
-        """See `Filter.matches`."""
-        return all(each.matches(attributes) for each in self.filters)
+    def matches(self, scope: Scope) -> bool:
+        """See `Dialect.matches`."""
+        return all(each.matches(scope) for each in self.filters)
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
     """At least one of these filters matches."""
 
-    filters: tuple[Filter, ...]
+    filters: tuple[Dialect, ...]
 
-    def matches(self, attributes: Attributes) -> bool:
-        """See `Filter.matches`."""
-        return any(each.matches(attributes) for each in self.filters)
+    def matches(self, scope: Scope) -> bool:
+        """See `Dialect.matches`."""
+        return any(each.matches(scope) for each in self.filters)
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
     """This filter does not match."""
 
-    filter: Filter
+    filter: Dialect
 
-    def matches(self, attributes: Attributes) -> bool:
-        """See `Filter.matches`."""
-        return not self.filter.matches(attributes)
+    def matches(self, scope: Scope) -> bool:
+        """See `Dialect.matches`."""
+        return not self.filter.matches(scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,26 @@ class Cesql:
     text: str
     evaluate: Evaluate = field(repr=False, compare=False)
 
-    def matches(self, attributes: Attributes) -> bool:
-        """See `Filter.matches`."""
+    def matches(self, scope: Scope) -> bool:
+        """See `Dialect.matches`."""
         try:
-            return self.evaluate(attributes) is True
+            return self.evaluate(scope) is True
         except ExpressionError:
             return False
 
 
-def _text(attributes: Attributes, name: str) -> str | None:
-    value = attributes.get(name)
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Tells which events are wanted: those that all of these filters match; with none, every event."""
+
+    filters: tuple[Dialect, ...] = ()
+
+    def matches(self, attributes: Attributes) -> bool:
+        """Whether an event with these attributes is wanted. Never raises; what would take too much work is not wanted."""
+        scope = Scope(attributes)
+        return All(self.filters).matches(scope) and not scope.is_spent
+
+
+def _text(scope: Scope, name: str) -> str | None:
+    value = scope.attributes.get(name)
     return None if value is None else to_text(value)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from flume.errors import DefinitionError
 from flume.filters.cesql import CesqlSyntaxError, compile_tree, parse_cesql, result_type
-from flume.filters.dialects import All, AnyOf, Cesql, Exact, Filter, Not, Prefix, Suffix
+from flume.filters.dialects import All, AnyOf, Cesql, Dialect, Exact, Filter, Not, Prefix, Suffix
 from flume.findings import Findings, name_type
 from flume.problems import join_pointer
 from flume.reading import shorten
@@ -37,7 +37,7 @@ def parse_filters(filters: Sequence[JsonObject]) -> Filter:
 
 def read_filters(filters: Sequence[JsonValue], pointer: str, findings: Findings) -> Filter:
     """The filter that the list at ``pointer`` is, all of it together; an empty one matches every event."""
-    return All(_Reader(findings).read_each(filters, pointer, MAX_DEPTH))
+    return Filter(_Reader(findings).read_each(filters, pointer, MAX_DEPTH))
 
 
 def read_attributes(value: JsonValue, pointer: str, findings: Findings) -> Mapping[str, str]:
@@ -67,11 +67,11 @@ class _Reader:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
 
-    def read_each(self, filters: Sequence[JsonValue], pointer: str, levels: int) -> tuple[Filter, ...]:
+    def read_each(self, filters: Sequence[JsonValue], pointer: str, levels: int) -> tuple[Dialect, ...]:
         read = [self._read(each, join_pointer(pointer, index), levels) for index, each in enumerate(filters)]
         return tuple(each for each in read if each)
 
-    def _read(self, value: JsonValue, pointer: str, levels: int) -> Filter | None:
+    def _read(self, value: JsonValue, pointer: str, levels: int) -> Dialect | None:
         """The filter at ``pointer``, which may hold others so many levels deep, or None if it can't be understood."""
         if not isinstance(value, Mapping):
             hint = "for example {exact: {type: com.example.order}}"
@@ -87,7 +87,7 @@ class _Reader:
         read = [self._read_dialect(key, inner, join_pointer(pointer, key), levels) for key, inner in value.items()]
         return read[0] if read else None
 
-    def _read_dialect(self, dialect: str, inner: JsonValue, pointer: str, levels: int) -> Filter | None:
+    def _read_dialect(self, dialect: str, inner: JsonValue, pointer: str, levels: int) -> Dialect | None:
         if dialect in _ON_ATTRIBUTES:
             return _ON_ATTRIBUTES[dialect](read_attributes(inner, pointer, self._findings))
         if dialect in _OF_SEVERAL:
@@ -97,13 +97,13 @@ class _Reader:
             return Not(negated) if negated else None
         return self._read_cesql(inner, pointer) if dialect == "cesql" else None
 
-    def _read_several(self, value: JsonValue, pointer: str, levels: int) -> tuple[Filter, ...]:
+    def _read_several(self, value: JsonValue, pointer: str, levels: int) -> tuple[Dialect, ...]:
         if not isinstance(value, list) or not value:
             self._note(pointer, "expected a list with at least one filter", "add a filter to the list")
             return ()
         return self.read_each(value, pointer, levels)
 
-    def _read_cesql(self, text: JsonValue, pointer: str) -> Filter | None:
+    def _read_cesql(self, text: JsonValue, pointer: str) -> Dialect | None:
         example = "for example \"type LIKE 'com.%'\""
         if not isinstance(text, str) or not text.strip():
             self._note(pointer, "expected a CESQL expression as text", example)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flume.errors import NodeError
 from flume.nodes.outcomes import Iterate, Result, Sleep
 from flume.nodes.registry import Registry, registry
-from flume.nodes.types import Rendering, Role
+from flume.nodes.types import ALL_SECRETS, Rendering, Role
 
 if TYPE_CHECKING:
     from flume.nodes.context import NodeContext
@@ -26,6 +26,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "ALL_SECRETS",
     "Iterate",
     "Node",
     "NodeConfig",

@@ -36,7 +36,9 @@ class Secrets(Mapping[str, str]):
             return self._values[name]
         except KeyError:
             known = ", ".join(sorted(self._values)) or "none"
-            raise KeyError(f"no secret '{name}' for this node; it may use: {known}") from None
+            # A KeyError shows its text quoted, so that there had better be no ' in it.
+            hint = f'to use another, name it in the class: secrets = ("{name}",)'
+            raise KeyError(f"no secret {name} for this node; it may use: {known}; {hint}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

@@ -15,8 +15,9 @@ from pydantic import BaseModel, PydanticUserError, TypeAdapter
 from flume.durations import parse_duration
 from flume.errors import RequestError
 from flume.nodes.node import Node, NodeConfig, NodeInput
-from flume.nodes.types import ERROR, OUT, NodeType, Rendering, Role
+from flume.nodes.types import ALL_SECRETS, ERROR, OUT, NodeType, Rendering, Role
 from flume.pipeline import Lane
+from flume.secret_values import is_secret_name
 from flume.values import JsonObject, JsonValue
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -66,6 +67,7 @@ def describe(node_class: type[Node]) -> NodeType:
         resources=_mapping(node_class, "resources"),
         image=_text(node_class, "image"),
         scale=_mapping(node_class, "scale"),
+        secrets=_secrets(node_class),
         implementation=node_class,
     )
 
@@ -246,6 +248,18 @@ def _mapping(node_class: type[Node], attribute: str) -> JsonObject:
     if not isinstance(value, Mapping):
         raise NodeClassError(node_class, f"{attribute} must be a dict, not {value!r}")
     return dict(value)
+
+
+def _secrets(node_class: type[Node]) -> tuple[str, ...]:
+    secrets = node_class.secrets
+    if isinstance(secrets, str) or not isinstance(secrets, Sequence):
+        raise NodeClassError(node_class, 'secrets must be names, such as secrets = ("API_KEY",)')
+    for name in secrets:
+        if name != ALL_SECRETS and not (isinstance(name, str) and is_secret_name(name)):
+            raise NodeClassError(
+                node_class, f"{name!r} can't be a secret's name: letters, digits and _, beginning with no digit"
+            )
+    return tuple(dict.fromkeys(secrets))
 
 
 def _description(node_class: type[Node]) -> str:

@@ -139,7 +139,7 @@ def as_json(value: object) -> JsonValue:
 def _implementation(node_type: NodeType) -> type[Node]:
     if node_type.implementation is None:
         raise NodeError(
-            f"node type '{node_type.name}' runs in its own image and can't run in this process",
+            f"node type '{node_type.name}' runs in a function, and not in this process",
             code="not-here",
             retryable=False,
         )

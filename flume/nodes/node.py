@@ -90,6 +90,8 @@ class Node:
     image: ClassVar[str] = ""
     scale: ClassVar[Mapping[str, JsonValue]] = {}
     """``{min, max, target}`` of the type's function."""
+    secrets: ClassVar[Sequence[str]] = ()
+    """The secrets that its nodes see and its function is given, by name; ``("*",)`` is all there are."""
 
     def __init__(self, context: NodeContext, config: Any = None, shared: Any = None) -> None:
         self.context = context

@@ -98,17 +98,18 @@ class Registry:
             self._types[node_type.name] = node_type
             self._sources[node_type.name] = source
 
-    def replace(self, classes: "Mapping[str, Sequence[type[Node]]]") -> tuple[LoadFailure, ...]:
-        """Let each source, a key, provide its classes in place of all it provided before; what could not be done.
+    def replace(self, provided: "Mapping[str, Sequence[type[Node] | NodeType]]") -> tuple[LoadFailure, ...]:
+        """Let each source, a key, provide its types in place of all it provided before; what could not be done.
 
-        A source of which a class is refused, because it breaks the SDK's rules or its name is taken, keeps what it had.
+        A type is given as its class, or as it was described elsewhere. A source of which a type is refused, because it breaks
+        the SDK's rules or its name is taken, keeps what it had.
         """
         described: dict[str, list[NodeType]] = {}
         failures: list[LoadFailure] = []
         with _changing:
-            for source, provided in classes.items():
+            for source, given in provided.items():
                 try:
-                    described[source] = self._describe_new(provided, classes)
+                    described[source] = self._describe_new(given, provided)
                 except FlumeError as refused:
                     failures.append(LoadFailure("", source, str(refused)))
             failures += self._exchange(described)
@@ -195,8 +196,8 @@ class Registry:
     def _names_of(self, source: str) -> tuple[str, ...]:
         return tuple(name for name, origin in self._sources.items() if origin == source)
 
-    def _describe_new(self, classes: "Sequence[type[Node]]", replaced: Collection[str]) -> list[NodeType]:
-        """The types of the classes, without those that are registered already and stay so."""
+    def _describe_new(self, given: "Sequence[type[Node] | NodeType]", replaced: Collection[str]) -> list[NodeType]:
+        """What is given as types, without the classes that are registered already and stay so."""
         from flume.nodes.describe import describe
 
         kept = {
@@ -204,7 +205,8 @@ class Registry:
             for name, each in self._types.items()
             if each.implementation is not None and self._sources[name] not in replaced
         }
-        return [describe(each) for each in dict.fromkeys(classes) if id(each) not in kept]
+        new = {id(each): each for each in given if id(each) not in kept}
+        return [each if isinstance(each, NodeType) else describe(each) for each in new.values()]
 
     def _add_all(self, types: Sequence[NodeType], source: str) -> None:
         """Add all types or, when one is refused, none."""

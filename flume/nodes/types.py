@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 OUT = "out"
 """The port of a node that simply completed."""
 
+ALL_SECRETS = "*"
+"""In place of a name among a type's secrets: all that there are."""
+
 ERROR = "error"
 """The port of a node that failed for good. Every type has it; no type may declare it."""
 
@@ -69,6 +72,7 @@ class NodeType:
     ``input_schema``. ``ports`` are those besides `ERROR`; None means that they follow from a node's config by
     ``ports_of_config``.
     ``renderings`` is by top-level key (``config.code``: of that part alone); what it does not name is `Rendering.VALUE`.
+    ``implementation`` None: its code is not in this process, and only a function runs it.
     """
 
     name: str
@@ -92,6 +96,7 @@ class NodeType:
     resources: JsonObject = field(default_factory=_empty)
     image: str = ""
     scale: JsonObject = field(default_factory=_empty)
+    secrets: tuple[str, ...] = ()
     implementation: "type[Node] | None" = None
 
     def ports_for(self, config: Mapping[str, JsonValue]) -> tuple[str, ...]:
@@ -99,6 +104,10 @@ class NodeType:
         if self.ports is not None:
             return self.ports
         return self.ports_of_config(config) if self.ports_of_config else (OUT,)
+
+    def may_use_secret(self, name: str) -> bool:
+        """Whether the type's function is given the secret ``name``, and its nodes see it."""
+        return name in self.secrets or ALL_SECRETS in self.secrets
 
     def rendering_of(self, key: str, part: str = "config") -> Rendering:
         """How the top-level field ``key`` of ``part`` (``config`` or ``inputs``) is rendered."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from flume.nodes import Node, NodeConfig, NodeInput, NodeSettings, Result, Role
+from flume.nodes import ALL_SECRETS, Node, NodeConfig, NodeInput, NodeSettings, Result, Role
 from flume.nodes.fields import Duration
 from functions.nodes.http_headers import RequestHeaders, ResponseHeaders, ScalarInput, scalar_text
 
@@ -56,6 +56,7 @@ class HttpRequest(Node):
     category = "HTTP"
     icon = "globe"
     concurrency = 64
+    secrets = (ALL_SECRETS,)
 
     class Config(NodeConfig):
         """Where to and how. ``timeout`` counts for the whole exchange; ``maxBytes`` for the body after decompression."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from flume.errors import NodeError
-from flume.nodes import Node, NodeConfig, NodeInput, NodeSettings, Result
+from flume.nodes import ALL_SECRETS, Node, NodeConfig, NodeInput, NodeSettings, Result
 from flume.nodes.invocation import MAX_META_BYTES
 from flume.values import JsonObject, JsonValue
 from functions.nodes.llm_answers import Answer, BadAnswerError
@@ -38,6 +38,7 @@ class _LlmNode(Node):
     lanes = ("gpu", "cpu", "engine")
     # The server batches what it is asked at the same time: one request after another would waste it.
     concurrency = 64
+    secrets = (ALL_SECRETS,)
 
     @classmethod
     async def setup(cls, settings: NodeSettings) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from flume.nodes import Node, NodeConfig, NodeInput, NodeSettings, Result
+from flume.nodes import ALL_SECRETS, Node, NodeConfig, NodeInput, NodeSettings, Result
 
 if TYPE_CHECKING:
     from functions.nodes.mongodb_calls import Mongo
@@ -51,6 +51,7 @@ class _MongodbNode(Node):
     category = "Database"
     icon = "database"
     concurrency = 64
+    secrets = (ALL_SECRETS,)
 
     @classmethod
     async def setup(cls, settings: NodeSettings) -> Any:

@@ -14,16 +14,21 @@ from flume.problems import join_pointer
 COLLECTIONS = frozenset(
     {
         "audit",
+        "awaited_runs",
+        "deleted_pipelines",
         "inbox",
+        "keys",
         "logs",
         "loop_items",
         "node_types",
         "orchestrators",
+        "outbox",
         "payloads",
         "pipeline_versions",
         "pipelines",
         "runs",
         "schedules",
+        "schema",
     }
 )
 """Where Flume keeps its data; so does every collection whose name continues one of these after a dot."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from flume.nodes import Node, NodeConfig, NodeInput, NodeSettings
+from flume.nodes import ALL_SECRETS, Node, NodeConfig, NodeInput, NodeSettings
 from flume.nodes.fields import Duration
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class _RedisNode(Node):
     category = "Database"
     icon = "key"
     concurrency = 64
+    secrets = (ALL_SECRETS,)
 
     @classmethod
     async def setup(cls, settings: NodeSettings) -> Any:

@@ -23,7 +23,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from flume.errors import NodeError
-from flume.nodes import Node, NodeConfig, NodeInput, NodeSettings, Rendering, Result
+from flume.nodes import ALL_SECRETS, Node, NodeConfig, NodeInput, NodeSettings, Rendering, Result
 from flume.nodes.context import LogLevel
 from flume.nodes.invocation import as_json
 from functions.nodes.http_headers import ScalarInput, scalar_text
@@ -69,6 +69,7 @@ class Script(Node):
     run_on = "job"
     lanes = ("job", "cpu")  # not the engine: the orchestrator's process manages no foreign code
     retryable = False  # a script says so itself, by an exception whose attribute `retryable` is True
+    secrets = (ALL_SECRETS,)  # the process gets them, the script only those that its `env` names
     # Data must not choose code. An input that happens to have one of these names is data like any other.
     renderings: ClassVar[Mapping[str, Rendering]] = {
         "config.code": Rendering.VERBATIM,

@@ -10,14 +10,20 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from eventing.datarefs import PAYLOAD_MOST
 from flume.errors import SettingError
 from orchestrator.api.context import Caller, Role
+from orchestrator.api.hosts import bracketed, is_loopback
 from orchestrator.api.tokens import Token, find_token
+from orchestrator.function_endpoints import PAYLOADS
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 MAX_DOCUMENT_BYTES = 1024 * 1024
 MAX_DATA_BYTES = 8 * 1024 * 1024
+LARGE_BODY_BYTES = 64 * 1024
+"""Starts with a larger body are refused before it is read when there is no room for more runs."""
+
 MAX_HEAD_BYTES = 64 * 1024
 """All headers of a request together."""
 
@@ -37,9 +43,11 @@ _SINGLE_HEADERS = frozenset(
         b"content-type",
         b"content-length",
         b"transfer-encoding",
+        b"flume-attempt",
     }
 )
 _DATA_ENDS = ("/invoke", "/fire", ":test")
+_STARTS = ("/invoke", "/fire", "/api/v1/runs")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.ASCII)
 
 
@@ -69,6 +77,24 @@ class RequestHead:
         return self.path.startswith("/hooks/")
 
     @property
+    def is_event_address(self) -> bool:
+        """Whether events are taken there, some of which carry a token of their own."""
+        return self.path == "/events" or self.path.startswith("/events/")
+
+    @property
+    def is_large_start(self) -> bool:
+        """Whether it starts a run by a body that is better not read while there is no room for a run."""
+        if not (self.path.endswith(_STARTS) or self.path.startswith("/hooks/")) or not self.has_body:
+            return False
+        length = self.headers.get(b"content-length", b"")
+        return not length.isdigit() or int(length[:20]) > LARGE_BODY_BYTES
+
+    @property
+    def is_exchange(self) -> bool:
+        """Whether a function fetches or keeps data of its attempt, for which it shows the attempt's own token."""
+        return self.path.startswith(PAYLOADS) and b"flume-attempt" in self.headers
+
+    @property
     def has_body(self) -> bool:
         """Whether a body follows."""
         return b"transfer-encoding" in self.headers or self.headers.get(b"content-length", b"0") != b"0"
@@ -84,7 +110,8 @@ class Access:
     """What the operator decided about callers.
 
     ``hosts`` are the names under which the server may be called, IPv6 addresses in brackets. ``takes_addresses`` lets
-    any IP address stand for a name: no page can make a browser send one that it was not loaded from.
+    any IP address stand for a name: no page can make a browser send one that it was not loaded from. ``events_are_open``
+    takes external events from anyone.
     """
 
     tokens: tuple[Token, ...] = field(default=(), repr=False)
@@ -92,6 +119,7 @@ class Access:
     hosts: frozenset[str] = LOCAL_HOSTS
     takes_addresses: bool = False
     public_url: str = ""
+    events_are_open: bool = False
 
 
 def access_for(
@@ -101,6 +129,7 @@ def access_for(
     is_open: bool = False,
     public_url: str = "",
     allowed_hosts: Iterable[str] = (),
+    events_are_open: bool = False,
 ) -> Access:
     """The access to a server that listens on ``listen_host``.
 
@@ -122,22 +151,8 @@ def access_for(
         hosts=LOCAL_HOSTS | hosts,
         takes_addresses=listen_host in ("0.0.0.0", "::", ""),
         public_url=public_url.rstrip("/"),
+        events_are_open=events_are_open,
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens there."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def bracketed(host: str) -> str:
-    """A host as it stands in a URL: an IPv6 address gets brackets."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def read_head(
@@ -168,8 +183,24 @@ def admit(access: Access, head: RequestHead) -> Caller | Refusal:
     )
 
 
-def body_limit(path: str) -> int:
-    """The largest body that the address takes, in bytes."""
+def refuse_sender(caller: Caller, path: str) -> Refusal | None:
+    """Why a caller may not send external events, or None: it takes a token of role edit, unless they are open to anyone."""
+    if caller.role >= Role.EDIT:
+        return None
+    if caller.name:
+        return Refusal(403, "forbidden", "a token of role view can't send events")
+    hint = "send a token of role edit as Authorization: Bearer TOKEN"
+    if path != "/events":
+        hint += ", or the pipeline's key as ?key=; `flume describe trigger` shows it"
+    challenge = (("WWW-Authenticate", 'Bearer realm="flume"'),)
+    return Refusal(401, "unauthorized", "this server wants to know who sends events", hint, challenge)
+
+
+def body_limit(head: RequestHead) -> int:
+    """The largest body that may follow, in bytes."""
+    path = head.path
+    if head.is_exchange:
+        return PAYLOAD_MOST
     takes_data = path.endswith(_DATA_ENDS) or path.startswith(("/hooks/", "/events")) or path == "/api/v1/runs"
     return MAX_DATA_BYTES if takes_data else MAX_DOCUMENT_BYTES
 
@@ -179,15 +210,22 @@ def is_json_type(media_type: str) -> bool:
     return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
+def knows_host(access: Access, host: str) -> bool:
+    """Whether the server may be called under the name that a ``Host`` header gives."""
+    text = host.lower()
+    if text in access.hosts:
+        return True
+    match = _HOST.fullmatch(text)
+    if match is None:
+        return False
+    name = match.group(1)
+    return name in access.hosts or (access.takes_addresses and _is_address(name))
+
+
 def _refuse_host(access: Access, head: RequestHead) -> Refusal | None:
     text = head.headers.get(b"host", b"").decode("latin-1").lower()
-    if text in access.hosts:
+    if knows_host(access, text):
         return None
-    match = _HOST.fullmatch(text)
-    if match is not None:
-        name = match.group(1)
-        if name in access.hosts or (access.takes_addresses and _is_address(name)):
-            return None
     hint = "name it in FLUME_ALLOWED_HOSTS if this server is meant"
     return Refusal(421, "unknown-host", f"this server is not known as '{text[:100]}'", hint)
 
@@ -228,7 +266,7 @@ def _refuse_body(head: RequestHead) -> Refusal | None:
     if not head.has_body:
         return None
     length = head.headers.get(b"content-length", b"")
-    limit = body_limit(head.path)
+    limit = body_limit(head)
     if length.isdigit() and int(length[:20]) > limit:
         detail = f"the body is larger than the limit of {limit:,} bytes"
         return Refusal(413, "too-large", detail, headers=(("Connection", "close"),))
@@ -247,18 +285,39 @@ def _identify(access: Access, head: RequestHead) -> Caller | Refusal:
     anyone = Caller("", Role.ADMIN, None, head.client)
     if head.is_hook or head.path in OPEN_PATHS or not access.tokens:
         return anyone
+    if head.is_exchange:
+        # It goes to who checks the attempt's token, and nowhere else.
+        return Caller("", Role.NONE, None, head.client)
+    if head.is_event_address:
+        return _sender(access, head)
     shown = head.headers.get(b"authorization")
     if shown is None:
         if not access.requires_token:
             return anyone
         return _unauthorized("this server wants a token", 'Bearer realm="flume"')
-    scheme, _, given = shown.partition(b" ")
-    token = find_token(access.tokens, given.strip()) if scheme.lower() == b"bearer" else None
+    token = _token_in(access, shown)
     if token is None:
         return _unauthorized("this token is not known here", 'Bearer realm="flume", error="invalid_token"')
     if token.role < _needed_role(head):
         return Refusal(403, "forbidden", f"a token of role {token.role.name.lower()} can't change anything")
     return Caller(token.name, token.role, token.namespaces, head.client)
+
+
+def _sender(access: Access, head: RequestHead) -> Caller:
+    """Who sends events. None is refused before the events are known: they, or the address, may hold a proof of their own.
+
+    A token that is not ours is none: eventing on a cluster sends one that is meant for others.
+    """
+    token = _token_in(access, head.headers.get(b"authorization", b""))
+    role = Role.NONE if access.requires_token and not access.events_are_open else Role.EDIT
+    if token is None:
+        return Caller("", role, None, head.client)
+    return Caller(token.name, max(role, token.role), token.namespaces, head.client)
+
+
+def _token_in(access: Access, shown: bytes) -> Token | None:
+    scheme, _, given = shown.partition(b" ")
+    return find_token(access.tokens, given.strip()) if scheme.lower() == b"bearer" else None
 
 
 def _unauthorized(detail: str, challenge: str) -> Refusal:

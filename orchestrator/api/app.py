@@ -6,9 +6,15 @@ from types import MappingProxyType
 import orjson
 from fastapi import Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse
+from starlette.types import Receive, Scope, Send
 
 from orchestrator.api import (
+    about,
     audit,
+    cluster,
+    dead_letters,
+    events,
+    functions,
     health,
     hooks,
     invoke,
@@ -17,7 +23,9 @@ from orchestrator.api import (
     pipeline_acts,
     pipeline_versions,
     pipelines,
+    platform_reports,
     runs,
+    secret_names,
     statistics,
     streams,
     triggers,
@@ -29,6 +37,7 @@ from orchestrator.api.entrance import Entrance
 from orchestrator.api.openapi import describe_api
 from orchestrator.api.problems import install_problems
 from orchestrator.api.query import known_parameters_only
+from orchestrator.api.secret_names import SecretNames
 from orchestrator.metrics import Metrics
 from orchestrator.service import Orchestrator
 
@@ -44,7 +53,9 @@ _API = (
     pipelines,
     triggers,
     nodes,
+    functions,
     audit,
+    secret_names,
 )
 
 
@@ -73,16 +84,30 @@ def create_app(
     app.state.orchestrator = orchestrator
     app.state.metrics = metrics or Metrics()
     app.state.secrets = secrets
+    app.state.secret_names = SecretNames()
     app.state.public_url = access.public_url
+    app.state.tokens = access.tokens
     # The hot path first, since routes are tried in order, and without the dependencies that the others share.
     app.include_router(invoke.router)
     for part in _API:
         app.include_router(part.router, dependencies=[Depends(known_parameters_only), Depends(current_namespace)])
+    # Asked by those who don't know yet which namespaces they have a right to.
+    app.include_router(about.router, dependencies=[Depends(known_parameters_only)])
+    app.include_router(platform_reports.router, dependencies=[Depends(known_parameters_only)])
+    # About all namespaces, and so for none.
+    app.include_router(cluster.router, dependencies=[Depends(known_parameters_only)])
     app.include_router(hooks.router)
+    app.include_router(events.router)
+    app.include_router(dead_letters.router)
     app.include_router(health.router)
     _add_description(app)
     install_problems(app)
-    app.add_middleware(Entrance, access=access)
+
+    # Not in OpenAPI: it is no call for clients of the API, and docs/reference/protocol.md has it with all else that functions do.
+    async def exchange(scope: Scope, receive: Receive, send: Send) -> None:
+        await orchestrator.endpoints(scope, receive, send)
+
+    app.add_middleware(Entrance, access=access, exchange=exchange, has_room=lambda: orchestrator.engine.room > 0)
     return app
 
 

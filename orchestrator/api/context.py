@@ -18,8 +18,9 @@ NAMESPACE_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
 
 
 class Role(IntEnum):
-    """What a caller may do; each includes those before it."""
+    """What a caller may do; each includes those before it. ``NONE`` is for senders of events who have not shown who they are."""
 
+    NONE = 0
     VIEW = 1
     EDIT = 2
     ADMIN = 3
@@ -38,6 +39,11 @@ class Caller:
     def actor(self) -> Actor:
         """The caller, for the audit log."""
         return Actor(self.name, self.origin)
+
+    @property
+    def administers_all(self) -> bool:
+        """Whether it is an administrator of all namespaces, which some calls are for."""
+        return self.role is Role.ADMIN and self.namespaces is None
 
 
 async def current_orchestrator(request: Request) -> Orchestrator:

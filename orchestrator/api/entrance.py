@@ -3,10 +3,13 @@
 Written against ASGI itself: streams must pass through it piece by piece, and each call pays for it.
 """
 
+from collections.abc import Callable
+
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventing.hook_responses import FORCED_HEADERS
-from flume.errors import TooLargeError
+from flume.errors import OverloadedError, TooLargeError
 from orchestrator.api.access import Access, Refusal, RequestHead, admit, body_limit, read_head
 from orchestrator.api.problems import problem
 
@@ -21,15 +24,29 @@ _ANSWER_HEADERS: Headers = (
 )
 """What every answer carries unless the route says otherwise."""
 
+_NO_ROOM = Refusal(
+    429,
+    OverloadedError.code,
+    "there is no room for more runs just now",
+    hint="come back later",
+    headers=(("Retry-After", "1"), ("Connection", "close")),
+)
+
 _HOOK_HEADERS: Headers = tuple((name.encode(), value.encode()) for name, value in FORCED_HEADERS)
 
 
 class Entrance:
-    """Refuses what may not come in, puts the `Caller` into the request's state, bounds bodies of unknown length."""
+    """Refuses what may not come in, puts the `Caller` into the request's state, bounds bodies of unknown length.
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    ``exchange`` gets what functions fetch and keep: whether a call is one of theirs is decided once, here, so that what needs
+    no token of the API can reach nothing else. ``has_room`` tells whether more runs can be taken on.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access, exchange: ASGIApp, has_room: Callable[[], bool]) -> None:
         self._app = app
         self._access = access
+        self._exchange = exchange
+        self._has_room = has_room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -47,20 +64,28 @@ class Entrance:
         if isinstance(caller, Refusal):
             await _refuse(caller, scope, receive, send)
             return
+        if head.is_large_start and not self._has_room():
+            await _refuse(_NO_ROOM, scope, receive, send)
+            return
         scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, _bounded(receive, head), send)
+        app = self._exchange if head.is_exchange else self._app
+        await app(scope, _bounded(receive, head), send)
 
 
-async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    response = problem(
+def refusal_problem(refusal: Refusal, path: str) -> Response:
+    """A refusal as it is told to whoever called ``path``."""
+    return problem(
         refusal.status,
         refusal.code,
         refusal.detail,
-        instance=scope["path"],
+        instance=path,
         hint=refusal.hint,
         headers=dict(refusal.headers),
     )
-    await response(scope, receive, send)
+
+
+async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    await refusal_problem(refusal, scope["path"])(scope, receive, send)
 
 
 def _adding(send: Send, extra: Headers) -> Send:
@@ -78,7 +103,7 @@ def _bounded(receive: Receive, head: RequestHead) -> Receive:
     """``receive`` that raises `TooLargeError`; where the length was told it has been checked already."""
     if b"transfer-encoding" not in head.headers:
         return receive
-    limit = body_limit(head.path)
+    limit = body_limit(head)
     size = 0
 
     async def receive_bounded() -> Message:

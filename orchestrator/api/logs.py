@@ -1,6 +1,7 @@
 """Log lines: of one run, to be followed if wanted, and searched over all runs of a namespace."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,12 +11,14 @@ from flume.ids import Instance, RunId
 from flume.nodes.context import LogLevel
 from orchestrator.api.answers import json_response
 from orchestrator.api.context import TheNamespace, TheOrchestrator
+from orchestrator.api.elsewhere import Pulse
 from orchestrator.api.event_stream import HEARTBEAT, MEDIA_TYPE, EventStream, event, messages_or_none
 from orchestrator.api.loading import read_run
 from orchestrator.api.parameters import to_millis
 from orchestrator.api.presentation import log_record, to_json
 from orchestrator.api.run_models import PROBLEM_ANSWERS, FoundLogRecord, LogPage, Page
 from orchestrator.api.run_nodes import RunIdInPath
+from orchestrator.api.run_reader import SentLines
 from orchestrator.api.streams import heartbeat_of
 from orchestrator.bus import LogsWritten, Overrun, RunChanged, run_topic
 from orchestrator.service import Orchestrator
@@ -55,7 +58,10 @@ async def read_logs(
     limit: Annotated[int, Query(ge=1, le=MAX_LINES)] = PAGE_LINES,
     follow: Annotated[bool, Query(description="Goes on with new lines as events `log` until the run ends.")] = False,
 ) -> Response:
-    """Lines of a run. ``nextCursor`` is null at the end; ``after`` is where a later call goes on in any case."""
+    """Lines of a run. ``nextCursor`` is null at the end; ``after`` is where a later call goes on in any case.
+
+    On MongoDB a line may come twice where several write at once; node, attempt and sequence tell.
+    """
     stored = await read_run(orchestrator, namespace, run_id)
     instance = None if node is None else Instance(node)
     levels = levels_from(level)
@@ -65,9 +71,8 @@ async def read_logs(
             rest = await orchestrator.store.read_logs(stored.run.id, instance=instance, after=place, limit=1)
             if not rest.items:
                 return Response(status_code=204)
-        return EventStream(
-            followed_lines(orchestrator, stored.run.id, instance, levels, place, heartbeat_s=heartbeat_of(request))
-        )
+        wanted = FollowedLog(namespace, stored.run.id, instance, levels, place)
+        return EventStream(followed_lines(orchestrator, wanted, heartbeat_s=heartbeat_of(request)))
     page = await orchestrator.store.read_logs(stored.run.id, instance=instance, after=after, limit=limit)
     items = [log_record(line) for line in page.items if _is_wanted(line, levels)]
     next_cursor = page.cursor if len(page.items) == limit else None
@@ -109,43 +114,61 @@ async def search_logs(
     return json_response(to_json({"items": items, "nextCursor": page.cursor}))
 
 
+@dataclass(frozen=True, slots=True)
+class FollowedLog:
+    """The lines of a run that are wanted: of ``instance`` unless it is None, of some levels unless ``levels`` is empty.
+
+    ``after`` is a place in the log; None means its beginning.
+    """
+
+    namespace: str
+    run_id: RunId
+    instance: Instance | None = None
+    levels: tuple[str, ...] = ()
+    after: str | None = None
+
+    def includes(self, line: LogLine) -> bool:
+        """Whether a line of the instance is wanted."""
+        return _is_wanted(line, self.levels)
+
+
 def levels_from(level: LogLevel | None) -> tuple[str, ...]:
     """This level and the graver ones; empty means all."""
     return () if level is None else SEVERITIES[SEVERITIES.index(level) :]
 
 
 async def followed_lines(
-    orchestrator: Orchestrator,
-    run_id: RunId,
-    instance: Instance | None,
-    levels: tuple[str, ...],
-    after: str | None,
-    *,
-    heartbeat_s: float,
+    orchestrator: Orchestrator, wanted: FollowedLog, *, heartbeat_s: float
 ) -> AsyncIterator[bytes]:
     """Events ``log``, each with the place behind it as its id, until the run has ended and all its lines were sent."""
-    with orchestrator.bus.subscribe(run_topic(run_id)) as subscription:
+    after, sent = wanted.after, SentLines()
+    with orchestrator.bus.subscribe(run_topic(wanted.run_id)) as subscription:
+        pulse = Pulse(orchestrator, heartbeat_s)
         while True:
             # Read before the lines: an ended run gets no more of them.
-            stored = await orchestrator.store.load_run(run_id)
+            stored = await orchestrator.store.read_run(wanted.namespace, wanted.run_id)
             has_more = True
             while has_more:
-                page = await orchestrator.store.read_logs(run_id, instance=instance, after=after, limit=PAGE_LINES)
+                page = await orchestrator.store.read_logs(
+                    wanted.run_id, instance=wanted.instance, after=after, limit=PAGE_LINES
+                )
                 has_more = len(page.items) == PAGE_LINES
                 after = page.cursor
-                wanted = [line for line in page.items if _is_wanted(line, levels)]
-                for line in wanted:
-                    # Only the last line of a page is where its cursor points to; a break before it repeats the page.
-                    yield event("log", log_record(line), after if line is wanted[-1] else None)
+                for piece in _log_events([line for line in sent.added(page.items) if wanted.includes(line)], after):
+                    yield piece
             if stored is None or stored.run.status.is_ended:
                 return
-            while True:
-                messages = await messages_or_none(subscription, heartbeat_s)
-                if messages is None:
-                    yield HEARTBEAT
-                    break
+            while (messages := await messages_or_none(subscription, pulse.wait_s)) is not None:
                 if any(isinstance(message, (LogsWritten, RunChanged, Overrun)) for message in messages):
                     break
+            if messages is None and pulse.is_due():
+                yield HEARTBEAT
+
+
+def _log_events(lines: list[LogLine], place: str | None) -> Iterator[bytes]:
+    """Only the last line of a page is where its cursor points to; a break before it repeats the page."""
+    for line in lines:
+        yield event("log", log_record(line), place if line is lines[-1] else None)
 
 
 def _is_wanted(line: LogLine, levels: tuple[str, ...]) -> bool:

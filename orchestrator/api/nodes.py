@@ -8,8 +8,9 @@ from pydantic import Field
 
 from flume.forms import FLAT_VERSION
 from flume.ids import ROOT, NodeId
+from flume.nodes.descriptions import as_json
 from flume.nodes.registry import Registry
-from flume.nodes.types import ERROR, NodeType
+from flume.nodes.types import NodeType
 from flume.pipeline import Lane
 from flume.values import check_value
 from orchestrator.api.answers import accepted, json_response, status_of, until_answered
@@ -38,7 +39,8 @@ class NodeTypeRecord(Shown):
     """A node type.
 
     ``ports`` null: they follow from a node's config; every type has ``error`` besides. ``configSchema`` null: ``config``
-    and ``inputs`` are one, checked by ``inputSchema``. ``renderings`` says which fields are not plain templates.
+    and ``inputs`` are one, checked by ``inputSchema``. ``renderings`` says which fields are not plain templates. ``secrets``
+    are the names of those that the type's function gets; ``*`` is all.
     """
 
     name: str
@@ -61,6 +63,7 @@ class NodeTypeRecord(Shown):
     resources: dict[str, Any]
     scale: dict[str, Any]
     image: str
+    secrets: list[str]
     source: str
     links: dict[str, str]
 
@@ -174,26 +177,7 @@ async def _test_record(orchestrator: Orchestrator, run: Run) -> Record:
 
 def _type_record(registry: Registry, node_type: NodeType) -> Record:
     return {
-        "name": node_type.name,
-        "version": node_type.version,
-        "category": node_type.category,
-        "description": node_type.description,
-        "icon": node_type.icon,
-        "lanes": [lane.value for lane in node_type.lanes],
-        "runOn": node_type.run_on.value,
-        "role": node_type.role.value,
-        "pure": node_type.pure,
-        "retryable": node_type.retryable,
-        "timeoutSeconds": None if node_type.timeout is None else node_type.timeout.total_seconds(),
-        "ports": None if node_type.ports is None else [port for port in node_type.ports if port != ERROR],
-        "configSchema": None if node_type.config_schema is None else dict(node_type.config_schema),
-        "inputSchema": dict(node_type.input_schema),
-        "outputSchema": dict(node_type.output_schema),
-        "renderings": {key: rendering.value for key, rendering in node_type.renderings.items()},
-        "concurrency": node_type.concurrency,
-        "resources": dict(node_type.resources),
-        "scale": dict(node_type.scale),
-        "image": node_type.image,
+        **as_json(node_type),
         "source": registry.source_of(node_type.name),
         "links": {"self": f"/api/v1/nodes/{node_type.name}"},
     }

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 
 from flume.errors import RequestError, TooLargeError
 from flume.ids import Millis
+from orchestrator.tracing import read_traceparent
 
 MAX_DATA_BYTES = 8 * 1024 * 1024
 """The largest body that becomes a run's data."""
@@ -19,7 +20,6 @@ MAX_WAIT_S = 300.0
 MAX_KEY_LENGTH = 255
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6}(?:\.\d{1,3})?)\"?(?=$|[,;\s])", re.ASCII | re.IGNORECASE)
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-.{0,200})?", re.ASCII)
 
 
 def to_millis(moment: AwareDatetime | datetime | None) -> Millis | None:
@@ -52,9 +52,8 @@ def hops(headers: Headers) -> int:
 
 
 def traceparent(headers: Headers) -> str | None:
-    """The trace that the call belongs to; a malformed one counts as none, as W3C Trace Context asks."""
-    text = headers.get("traceparent")
-    return text if text is not None and _TRACEPARENT.fullmatch(text) else None
+    """The trace that the call belongs to, if it says so."""
+    return read_traceparent(headers.get("traceparent"))
 
 
 async def read_bounded(stream: AsyncIterable[bytes], headers: Headers, limit: int = MAX_DATA_BYTES) -> bytes:

@@ -13,7 +13,7 @@ from orchestrator.api.run_models import Shown, Taken
 
 
 class TriggerSummaryRecord(Shown):
-    """A trigger of a pipeline. ``url`` is where a webhook is called.
+    """A trigger of a pipeline. ``url`` is where a webhook is called, or where events for the pipeline are sent.
 
     ``enabled`` false: the definition or a person switched it off.
     """
@@ -107,7 +107,8 @@ class TriggerDetailRecord(TriggerSummaryRecord):
     """A trigger with its pipeline, what it goes by, and its last and next firing.
 
     ``settings`` are those of its type, such as ``schedule`` and ``timezone``. ``nextFiring`` is null for what does not
-    follow time, or does not fire as things are.
+    follow time, or does not fire as things are. ``key`` is the pipeline's, with which events may be sent to it without a
+    token; null for triggers that no event stands for, and for callers who may not change anything.
     """
 
     pipeline: str
@@ -115,6 +116,7 @@ class TriggerDetailRecord(TriggerSummaryRecord):
     settings: dict[str, Any]
     last_firing: FiringRecord | None
     next_firing: AwareDatetime | None
+    key: str | None = None
     links: dict[str, str]
 
 

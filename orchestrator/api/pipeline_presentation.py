@@ -11,6 +11,7 @@ from flume.errors import NotFoundError
 from flume.source import Format, read_source
 from flume.values import JsonObject
 from orchestrator.api.presentation import DEFAULT_NAMESPACE, Record, timestamp
+from orchestrator.event_triggers import EVENT
 from orchestrator.service import Orchestrator
 from orchestrator.store import PipelineRecord, VersionRecord
 
@@ -30,8 +31,16 @@ def etag_of(record: PipelineRecord) -> str:
 
 def hook_url(request: Request, namespace: str, path: str) -> str:
     """Where a webhook is called: under the public URL or, without one, under the name that this call came to."""
-    base = request.app.state.public_url or str(request.base_url).rstrip("/")
-    return f"{base}/hooks/{quote(namespace, safe='')}/{quote(path)}"
+    return f"{_base(request)}/hooks/{quote(namespace, safe='')}/{quote(path)}"
+
+
+def event_url(request: Request, namespace: str, name: str) -> str:
+    """Where events for a pipeline are sent, likewise."""
+    return f"{_base(request)}/events/{quote(namespace, safe='')}/{quote(name, safe='')}"
+
+
+def _base(request: Request) -> str:
+    return str(request.app.state.public_url or request.base_url).rstrip("/")
 
 
 def trigger_summary(request: Request, record: PipelineRecord, trigger: JsonObject) -> Record:
@@ -40,6 +49,8 @@ def trigger_summary(request: Request, record: PipelineRecord, trigger: JsonObjec
     shown: Record = {"id": trigger["id"], "type": trigger["type"], "enabled": is_enabled, "path": None, "url": None}
     if "path" in trigger:
         shown |= {"path": trigger["path"], "url": hook_url(request, record.namespace, trigger["path"])}
+    if trigger["type"] == EVENT:
+        shown["url"] = event_url(request, record.namespace, record.name)
     return shown
 
 

@@ -19,6 +19,7 @@ from flume.source import Format, Source, read_source
 from flume.validation import validate
 from flume.values import JsonValue, check_value
 from orchestrator.api.answers import json_response
+from orchestrator.api.cluster import TheManager
 from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator
 from orchestrator.api.pipeline_models import (
     PipelineDetailRecord,
@@ -165,7 +166,12 @@ async def get_pipeline(name: str, request: Request, orchestrator: TheOrchestrato
     openapi_extra={"parameters": conditions("If-Match", "If-None-Match"), **document_body("The whole pipeline.")},
 )
 async def put_pipeline(
-    name: str, request: Request, orchestrator: TheOrchestrator, caller: TheCaller, namespace: TheNamespace
+    name: str,
+    request: Request,
+    orchestrator: TheOrchestrator,
+    caller: TheCaller,
+    namespace: TheNamespace,
+    manager: TheManager,
 ) -> Response:
     """Save a document over the pipeline of its name, or as a new one. The same content makes no new version."""
     wanted = read_precondition(request.headers)
@@ -177,6 +183,7 @@ async def put_pipeline(
         namespace=namespace,
         name=name,
         actor=caller.name,
+        manager=manager,
         expected_rev=record.rev if record is not None and not wanted.is_any else None,
         creates=not wanted.must_exist,
         replaces=not wanted.must_not_exist,
@@ -234,14 +241,19 @@ async def patch_pipeline(
     openapi_extra={"parameters": conditions("If-Match")},
 )
 async def delete_pipeline(
-    name: str, request: Request, orchestrator: TheOrchestrator, caller: TheCaller, namespace: TheNamespace
+    name: str,
+    request: Request,
+    orchestrator: TheOrchestrator,
+    caller: TheCaller,
+    namespace: TheNamespace,
+    manager: TheManager,
 ) -> Response:
     """Delete a pipeline and its schedules. Its runs stay and go on."""
     record = await orchestrator.pipelines.read(namespace, name)
     wanted = read_precondition(request.headers)
     wanted.check(name, record)
     before = await orchestrator.audit.state_of(record)
-    await orchestrator.pipelines.delete(record, expected_rev=None if wanted.is_any else record.rev)
+    await orchestrator.pipelines.delete(record, expected_rev=None if wanted.is_any else record.rev, manager=manager)
     change = Change("pipeline.delete", f"pipelines/{name}", namespace, before=before)
     await orchestrator.audit.record(caller.actor, change)
     return Response(status_code=204)

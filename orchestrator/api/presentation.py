@@ -307,7 +307,7 @@ def graph_record(run: Run, plan: Plan) -> Record:
         record = node_record(run, ROOT, node_id, root.nodes[node_id], states.get(node_id))
         for name in ("output", "meta", "attempts"):
             del record[name]
-        nodes.append({"id": node_id, **record, **_body_graph(root.nodes[node_id])})
+        nodes.append({"id": node_id, **record, **_drawn(root.nodes[node_id]), **_body_graph(root.nodes[node_id])})
     edges = [
         {**_edge(edge.from_node, edge.to_node, edge.port), "taken": _is_taken(states.get(edge.from_node), edge.port)}
         for node_id in root.order
@@ -321,13 +321,24 @@ def _body_graph(node: PlanNode) -> Record:
         return {}
     body = node.loop.body
     nodes = [
-        {"id": each, "type": body.nodes[each].type.name, "name": body.nodes[each].name, **_body_graph(body.nodes[each])}
+        {
+            "id": each,
+            "type": body.nodes[each].type.name,
+            "name": body.nodes[each].name,
+            **_drawn(body.nodes[each]),
+            **_body_graph(body.nodes[each]),
+        }
         for each in body.order
     ]
     edges = [
         _edge(edge.from_node, edge.to_node, edge.port) for each in body.order for edge in body.nodes[each].outgoing
     ]
     return {"body": {"nodes": nodes, "edges": edges}}
+
+
+def _drawn(node: PlanNode) -> Record:
+    """What a picture of the node shows besides its state."""
+    return {"category": node.type.category, "icon": node.type.icon, "maxAttempts": node.retry.attempts}
 
 
 def _edge(source: NodeId, target: NodeId, port: str) -> Record:

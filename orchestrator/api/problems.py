@@ -22,6 +22,7 @@ from flume.errors import (
     ExpressionError,
     FlumeError,
     NotFoundError,
+    OverloadedError,
     RequestError,
     StoreError,
     TooLargeError,
@@ -29,7 +30,6 @@ from flume.errors import (
 )
 from flume.problems import join_pointer
 from flume.values import BadValueError
-from orchestrator.service import Orchestrator
 
 logger = logging.getLogger(__name__)
 
@@ -172,15 +172,11 @@ def _status_of(request: Request, error: FlumeError) -> int:
             is_conditional = "if-match" in request.headers or "if-none-match" in request.headers
             return 412 if is_conditional and error.code in _PRECONDITIONS else 409
         case UnavailableError():
-            return 429 if _is_full(request.app.state.orchestrator) else 503
+            return 429 if isinstance(error, OverloadedError) else 503
         case StoreError():
             return 503
         case _:
             return 500
-
-
-def _is_full(orchestrator: Orchestrator) -> bool:
-    return orchestrator.engine.active_count >= orchestrator.options.limits.runs
 
 
 async def _tell_bad_request(request: Request, error: Exception) -> Response:

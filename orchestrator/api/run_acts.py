@@ -21,7 +21,7 @@ async def cancel(orchestrator: Orchestrator, caller: Caller, stored: StoredRun, 
         is_asked = not run.status.is_ended and await orchestrator.runs.cancel(
             stored,
             reason=reason or f"cancelled by {caller.name or 'request'}",
-            live_owners=await orchestrator.keeper.live_owners(),
+            live_owners=await orchestrator.leases.live_owners(),
         )
         if is_asked and orchestrator.engine.is_active(run.id):
             try:

@@ -198,11 +198,14 @@ class GraphBody(Shown):
 
 
 class GraphNode(Shown):
-    """A node of the graph with its state."""
+    """A node of the graph with its state. ``icon`` is the name of one of Lucide's, or empty; ``maxAttempts`` counts all tries."""
 
     id: str
     type: str
     name: str
+    category: str
+    icon: str
+    max_attempts: int
     status: NodeStatus
     phase: Phase | None
     error: ErrorRecord | None
@@ -225,7 +228,7 @@ class GraphRecord(Shown):
 
 
 class LogRecord(Shown):
-    """A line of a run's log; ``sequence`` counts from 0 within the attempt."""
+    """A line of a run's log; ``sequence`` counts from 0 within the attempt, below 0 are lines about its process."""
 
     at: AwareDatetime
     level: str
@@ -261,7 +264,11 @@ class TestRunBody(Taken):
 class RerunBody(Taken):
     """From which node a run is run again, with which inputs (default: the old ones), and in which version."""
 
-    from_: str = Field(alias="from", description="A node of the top level: it and all that follows it run again.")
+    from_: str | None = Field(
+        default=None,
+        alias="from",
+        description="A node of the top level: it and all that follows it run again; without one, the whole run.",
+    )
     inputs: dict[str, Any] | None = None
     version: Literal["same", "latest"] = "same"
 

@@ -18,7 +18,7 @@ from orchestrator.api.presentation import (
     to_json,
 )
 from orchestrator.api.run_models import PROBLEM_ANSWERS, GraphRecord, ItemRecord, NodeDetailRecord, Page
-from orchestrator.state import PayloadRef
+from orchestrator.state import PayloadRef, RunStatus
 from orchestrator.stored_apart import payloads_of_item, payloads_of_run
 
 router = APIRouter(tags=["runs"], responses=PROBLEM_ANSWERS)
@@ -76,6 +76,7 @@ async def list_items(
     namespace: TheNamespace,
     after: Annotated[int, Query(description="Items above this index; `nextCursor` of the page before.", ge=-1)] = -1,
     limit: Annotated[int, Query(ge=1, le=MAX_ITEMS)] = 100,
+    status: Annotated[RunStatus | None, Query(description="Only items that are in this state.")] = None,
 ) -> Response:
     """Items that were begun, by rising index."""
     stored = await read_run(orchestrator, namespace, run_id)
@@ -84,7 +85,7 @@ async def list_items(
     if not is_loop:
         raise NotFoundError("loop", node[:100], f"in run {run_id}: that node is none")
     loop = Instance(node)
-    found = await orchestrator.store.read_items(stored.run.id, loop, after=after, limit=limit)
+    found = await orchestrator.store.read_items(stored.run.id, loop, after=after, limit=limit, status=status)
     refs = [ref for _, item in found for ref in payloads_of_item(item)]
     loaded = await load_values(orchestrator.store, refs)
     items = [item_record(stored.run, loop, index, item, loaded) for index, item in found]

@@ -50,6 +50,20 @@ START = EventId(0, 0)
 """Before everything."""
 
 
+class SentLines:
+    """The log lines that one reader was sent last: the store and the bus may bring a line twice."""
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[str, int, int], None] = {}
+
+    def added(self, lines: Sequence[LogLine]) -> list[LogLine]:
+        """Those that were not sent before, which count as sent from now on."""
+        new = [line for line in lines if (line.instance, line.attempt, line.sequence) not in self._keys]
+        for line in new:
+            _remember(self._keys, (line.instance, line.attempt, line.sequence), None)
+        return new
+
+
 class RunReader:
     """One reader of one run, behind ``last``. ``has_ended`` once the run has, and nothing more will come."""
 
@@ -59,7 +73,7 @@ class RunReader:
         self._run_id = run_id
         self._last = last
         self._plan: Plan | None = None
-        self._sent_lines: dict[tuple[str, int, int], None] = {}
+        self._sent_lines = SentLines()
         self._sent_text: dict[tuple[str, int], int] = {}
         """Characters that were sent of each attempt's output."""
         self._read_at = 0.0
@@ -116,11 +130,8 @@ class RunReader:
                     pass
 
     def _lines(self, lines: Sequence[LogLine]) -> Iterator[bytes]:
-        for line in lines:
-            key = (line.instance, line.attempt, line.sequence)
-            if key not in self._sent_lines:
-                _remember(self._sent_lines, key, None)
-                yield event("log", log_record(line))
+        for line in self._sent_lines.added(lines):
+            yield event("log", log_record(line))
 
     def _progress(self, message: Progress) -> Iterator[bytes]:
         """What of a piece is behind the text that was sent. A gap before it stays: its offset tells."""

@@ -153,19 +153,28 @@ async def retry_run(
 
 @router.post(
     "/api/v1/runs/{run_id}/rerun",
-    summary="Run a part again",
+    summary="Run it again, or a part of it",
     status_code=202,
     response_class=Response,
     responses={202: {"model": StartedRun}},
 )
 async def rerun_run(
-    run_id: RunIdInPath, body: RerunBody, orchestrator: TheOrchestrator, caller: TheCaller, namespace: TheNamespace
+    run_id: RunIdInPath,
+    orchestrator: TheOrchestrator,
+    caller: TheCaller,
+    namespace: TheNamespace,
+    body: RerunBody | None = None,
 ) -> Response:
-    """Start a new run that takes over the outputs before ``from``, of this run's version or of the latest."""
+    """Start a new run with the same trigger and inputs, of this run's version or of the latest.
+
+    With ``from`` it takes over the outputs before that node; without, it does everything again.
+    """
     stored = await read_run(orchestrator, namespace, run_id)
-    inputs = None if body.inputs is None else checked(body.inputs, "/inputs")
-    started = await orchestrator.runs.rerun(stored, NodeId(body.from_), inputs=inputs, latest=body.version == "latest")
-    after = {"run": started.run_id, "from": body.from_}
+    wanted = body or RerunBody()
+    inputs = None if wanted.inputs is None else checked(wanted.inputs, "/inputs")
+    from_node = None if wanted.from_ is None else NodeId(wanted.from_)
+    started = await orchestrator.runs.rerun(stored, from_node, inputs=inputs, latest=wanted.version == "latest")
+    after = {"run": started.run_id, "from": from_node}
     change = Change("run.rerun", f"runs/{stored.run.id}", namespace, after=after)
     await orchestrator.audit.record(caller.actor, change)
     return _started_again(started, stored)

@@ -6,12 +6,15 @@ Nothing is printed here, and no signal is taken: the roof decides when to stop.
 import asyncio
 import socket
 from collections.abc import Callable
+from math import ceil
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventing.http_serving import Server, listen
+from flume.errors import UnavailableError
 from orchestrator.api.access import MAX_HEAD_BYTES
 from orchestrator.api.last_call import LastCall
+from orchestrator.api.problems import problem
 from orchestrator.tasks import task_group
 
 ADDRESS = "--host, --port"
@@ -40,26 +43,24 @@ async def serve(
     listened on.
     """
     listener = listener or listen(host, port, setting=ADDRESS)
-    streams, last_call = _EndingStreams(app), LastCall()
+    ending, last_call = _Ending(app), LastCall()
     server = Server(
-        _announcing(last_call, streams),
+        _announcing(last_call, ending),
         max_head_bytes=MAX_HEAD_BYTES,
         grace_s=grace_s,
         on_started=lambda: on_listening(host, listener.getsockname()[1]),
     )
     async with task_group() as tasks:
-        stopping = tasks.create_task(_stop(server, streams, last_call, stop, grace_s))
+        stopping = tasks.create_task(_stop(server, ending, last_call, stop, grace_s))
         try:
             await server.serve(sockets=[listener])
         finally:
             stopping.cancel()
 
 
-async def _stop(
-    server: Server, streams: "_EndingStreams", last_call: LastCall, stop: asyncio.Event, grace_s: float
-) -> None:
+async def _stop(server: Server, ending: "_Ending", last_call: LastCall, stop: asyncio.Event, grace_s: float) -> None:
     await stop.wait()
-    streams.end()
+    ending.begin()
     server.should_exit = True
     await asyncio.sleep(grace_s * WAITING_SHARE)
     last_call.make()
@@ -73,15 +74,19 @@ def _announcing(last_call: LastCall, app: ASGIApp) -> ASGIApp:
     return announced
 
 
-class _EndingStreams:
-    """Ends event streams when the server stops: they would go on as long as their run, and hold the server up."""
+class _Ending:
+    """Ends what is under way when the server stops, so that every caller knows how it was left.
+
+    Event streams end at once: they would go on as long as their run, and hold the server up. A call that the server gives up
+    at the end of the grace is told to come back; the store did not answer in time, say.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._streams: set[asyncio.Task[None]] = set()
         self._is_ending = False
 
-    def end(self) -> None:
+    def begin(self) -> None:
         """End the streams under way, and each that begins from now on."""
         self._is_ending = True
         for task in self._streams:
@@ -91,10 +96,11 @@ class _EndingStreams:
         """See ASGI."""
         task = asyncio.current_task()
         assert task is not None, "a server calls the app within a task"
-        is_stream = False
+        is_stream = is_answered = False
 
         async def send_noticing(message: Message) -> None:
-            nonlocal is_stream
+            nonlocal is_stream, is_answered
+            is_answered = True
             if message["type"] == "http.response.start" and _is_event_stream(message):
                 is_stream = True
                 self._streams.add(task)
@@ -105,13 +111,22 @@ class _EndingStreams:
         try:
             await self._app(scope, receive, send_noticing)
         except asyncio.CancelledError:
-            if not (is_stream and self._is_ending):
+            if not self._is_ending or (is_answered and not is_stream):
                 raise
             task.uncancel()
-            # A proper end, so that the client knows that nothing was cut off.
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            if is_stream:
+                # A proper end, so that the client knows that nothing was cut off.
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            else:
+                await _given_up(scope)(scope, receive, send)
         finally:
             self._streams.discard(task)
+
+
+def _given_up(scope: Scope) -> ASGIApp:
+    error = UnavailableError("Flume stopped before this was done; send it again, with its key if it has one")
+    headers = {"Retry-After": str(max(ceil(error.retry_after.total_seconds()), 1))}
+    return problem(503, error.code, str(error), instance=scope["path"], headers=headers)
 
 
 def _is_event_stream(message: Message) -> bool:

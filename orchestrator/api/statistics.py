@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -16,12 +16,15 @@ from orchestrator.api.context import TheNamespace, TheOrchestrator
 from orchestrator.api.parameters import to_millis
 from orchestrator.api.presentation import Record, timestamp, to_json
 from orchestrator.api.run_models import PROBLEM_ANSWERS, Shown
-from orchestrator.store import NodeCount, RunCount
+from orchestrator.store import NodeCount, RunCount, Store
 
 router = APIRouter(tags=["statistics"], responses=PROBLEM_ANSWERS)
 
 MAX_INTERVALS = 1000
 """Intervals that one answer may be divided into."""
+
+MAX_PARTS = 24
+"""Parts of the time for which the nodes of a pipeline are counted apart."""
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -59,10 +62,17 @@ class NodeCountRecord(Shown):
     duration_ms: DurationRecord | None
 
 
+class NodePartRecord(Shown):
+    """The nodes of a pipeline over a part of the time, which begins at ``since``."""
+
+    since: str
+    nodes: list[NodeCountRecord]
+
+
 class StatisticsRecord(Shown):
     """Ended runs of a namespace. ``intervals`` holds those in which any ended; ``totals`` the whole time.
 
-    ``nodes`` is null unless one pipeline was asked for.
+    ``nodes`` is null unless one pipeline was asked for, and ``nodeParts`` unless parts were.
     """
 
     since: str
@@ -71,6 +81,7 @@ class StatisticsRecord(Shown):
     intervals: list[IntervalRecord]
     totals: list[CountRecord]
     nodes: list[NodeCountRecord] | None
+    node_parts: list[NodePartRecord] | None
 
 
 @router.get(
@@ -88,6 +99,15 @@ async def read_statistics(
         AwareDatetime | None, Query(description="From this moment (RFC 3339); default: a day ago.")
     ] = None,
     until: Annotated[AwareDatetime | None, Query(description="To this moment (RFC 3339); default: now.")] = None,
+    node_parts: Annotated[
+        int,
+        Query(
+            alias="nodeParts",
+            ge=0,
+            le=MAX_PARTS,
+            description="Of one pipeline: into how many parts of the time its nodes are divided besides.",
+        ),
+    ] = 0,
 ) -> Response:
     """Ended runs by interval, pipeline and outcome, with the percentiles of their durations; of one pipeline, its nodes too."""
     # The default end lies behind the present millisecond, so that a run that just ended counts.
@@ -96,16 +116,33 @@ async def read_statistics(
     begin, end, interval_ms = _checked(begin or Millis(0), end or Millis(0), interval)
     store, span = orchestrator.store, max(end - begin, 1)
     wanted = partial(store.count_runs, namespace, since=begin, until=end, pipeline=pipeline)
-    nodes = None if pipeline is None else await store.count_nodes(namespace, pipeline, since=begin, until=end)
+    count_nodes = None if pipeline is None else partial(_count_nodes, store, namespace, pipeline)
     record = {
         "since": timestamp(begin),
         "until": timestamp(end),
         "intervalMs": interval_ms,
         "intervals": _by_interval(await wanted(interval_ms=interval_ms)),
         "totals": [_count_record(count) for count in await wanted(interval_ms=span)],
-        "nodes": None if nodes is None else [_node_record(count) for count in nodes],
+        "nodes": None if count_nodes is None else await count_nodes(begin, end),
+        "nodeParts": None,
     }
+    if count_nodes is not None and node_parts:
+        record["nodeParts"] = [
+            {"since": timestamp(since), "nodes": await count_nodes(since, until)}
+            for since, until in _parts(begin, end, node_parts)
+        ]
     return json_response(to_json(record))
+
+
+async def _count_nodes(store: Store, namespace: str, pipeline: str, since: Millis, until: Millis) -> list[Record]:
+    counts = await store.count_nodes(namespace, pipeline, since=since, until=until)
+    return [_node_record(count) for count in counts]
+
+
+def _parts(begin: Millis, end: Millis, count: int) -> list[tuple[Millis, Millis]]:
+    """The time in so many parts, as equal as whole milliseconds allow; none is empty."""
+    bounds = sorted({Millis(begin + (end - begin) * index // count) for index in range(count + 1)})
+    return list(pairwise(bounds))
 
 
 def _checked(begin: Millis, end: Millis, interval: str) -> tuple[Millis, Millis, int]:

@@ -1,12 +1,15 @@
 """Triggers of all pipelines: when each fired last and fires next, switching them on and off, and firing one by hand."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from eventing.bodies import read_body
+from eventing.cloudevents import CloudEvent
 from flume.errors import ConflictError, FlumeError, NotFoundError, StoreError, UnavailableError
+from flume.filters.only_type import only_type
 from flume.pipeline import (
     CronTrigger,
     EventTrigger,
@@ -18,7 +21,7 @@ from flume.pipeline import (
 )
 from flume.values import JsonObject, JsonValue
 from orchestrator.api.answers import json_response
-from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator
+from orchestrator.api.context import Caller, Role, TheCaller, TheNamespace, TheOrchestrator
 from orchestrator.api.invoke import START_ANSWERS, START_DOCUMENTATION, answer_start
 from orchestrator.api.parameters import hops, start_key, traceparent, wanted_wait_s
 from orchestrator.api.pipeline_models import TriggerDetailRecord, TriggerPatchBody
@@ -26,6 +29,7 @@ from orchestrator.api.pipeline_presentation import pipeline_path, trigger_summar
 from orchestrator.api.presentation import DEFAULT_NAMESPACE, Record, timestamp, to_json
 from orchestrator.api.run_models import Page
 from orchestrator.auditing import Change
+from orchestrator.event_starts import BY_EVENT
 from orchestrator.runs import Start
 from orchestrator.service import Orchestrator
 from orchestrator.store import PipelineFilter, PipelineRecord, Schedule
@@ -196,11 +200,21 @@ def _record(
         "settings": {} if trigger is None else _settings(trigger),
         "lastFiring": last,
         "nextFiring": timestamp(schedule.next_due) if schedule is not None and fires else None,
+        "key": _key(request, record, entry),
         "links": {
             "self": _trigger_path(record, entry["id"]),
             "pipeline": pipeline_path(record.namespace, record.name),
         },
     }
+
+
+def _key(request: Request, record: PipelineRecord, entry: JsonObject) -> str | None:
+    """The pipeline's key, for whoever could start the pipeline anyway."""
+    caller: Caller = request.state.caller
+    orchestrator: Orchestrator = request.app.state.orchestrator
+    if entry["type"] not in BY_EVENT or caller.role < Role.EDIT:
+        return None
+    return orchestrator.pipeline_keys.make(record.namespace, record.name)
 
 
 def _settings(trigger: Trigger) -> Record:
@@ -236,8 +250,22 @@ def _detail(orchestrator: Orchestrator, record: PipelineRecord, trigger: Trigger
             return {"method": trigger.methods[0], "path": path, "query": {}, "headers": {}}
         case CronTrigger() | IntervalTrigger():
             return {"dueAt": timestamp(orchestrator.clock())}
-        case _:
+        case EventTrigger():
+            return {"event": _stand_in(orchestrator, record, trigger)}
+        case ManualTrigger():
             return {}
+
+
+def _stand_in(orchestrator: Orchestrator, record: PipelineRecord, trigger: EventTrigger) -> JsonObject:
+    """The attributes of an event that might have come: of the type that the filters ask for, if there is but one."""
+    now = orchestrator.clock()
+    event = CloudEvent(
+        id=str(now),
+        source=_trigger_path(record, trigger.id),
+        type=only_type(trigger.filters) or "dev.flume.trigger.fired",
+        time=datetime.fromtimestamp(now / 1000, UTC),
+    )
+    return dict(event.attributes)
 
 
 def _trigger_path(record: PipelineRecord, id: str) -> str:

@@ -1,4 +1,4 @@
-"""A real language model behind a real server of the OpenAI API, as a process of its own: `model_server.py` beside this file."""
+"""A real language model behind a real server of the OpenAI API, as a process of its own: the demo's."""
 
 import subprocess
 import sys
@@ -11,7 +11,10 @@ import pytest
 
 from tests.servers.own_process import do_without
 
-PROGRAM = Path(__file__).with_name("model_server.py")
+PROGRAM = Path(__file__).parents[2] / "demo" / "model_server.py"
+
+SEED = 1
+"""With it, an answer for which thousands of tokens are allowed ends by itself after few. Without, one in two takes all."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ def model_server() -> Iterator[ModelServer]:
         if find_spec(package) is None:
             do_without(f"no language model: the package {package} is not installed")
     with subprocess.Popen(
-        [sys.executable, "-P", str(PROGRAM)],
+        [sys.executable, "-P", str(PROGRAM), str(SEED)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

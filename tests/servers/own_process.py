@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-STARTS_WITHIN_S = 20
+STARTS_WITHIN_S = 60
 
 _UNTIL_INPUT_ENDS = '"$@" & read -r _; kill -9 $!; wait'
 """For a shell: run a command until standard input is closed, which the death of the tests does, too."""

@@ -17,7 +17,7 @@ import pytest
 import typer
 
 import flume.errors
-from eventing import bodies, hook_responses, multipart, node_logs, schedules
+from eventing import bodies, broker, cloudevents, hook_responses, http_serving, multipart, node_logs, schedules
 from flume import document_nodes, inputs, reading, source, triggers, values
 from flume.cli.commands import app as commands
 from flume.cli.settings import Settings
@@ -26,15 +26,34 @@ from flume.expressions import budget
 from flume.expressions.access import MISSING
 from flume.expressions.callables import FILTERS, FUNCTIONS
 from flume.expressions.predicates import PREDICATES
-from flume.nodes import Registry, invocation
+from flume.filters import cesql
+from flume.nodes import ALL_SECRETS, Registry, invocation
 from flume.nodes.registry import installed_node_types
 from flume.validation import validate
 from functions.nodes import http, http_exchange, mongodb, mongodb_calls, redis_calls
-from orchestrator import attempts, machine, metrics, reporting, retries, runs
+from knative.resources.definitions import KINDS, spec_schema
+from orchestrator import (
+    attempts,
+    bus,
+    chains,
+    committer,
+    event_starts,
+    keeper,
+    machine,
+    metrics,
+    partial_output,
+    publisher,
+    reporting,
+    retries,
+    run_events,
+    runs,
+    scheduler,
+)
 from orchestrator import values as run_values
-from orchestrator.api import access, logs, parameters, run_models, run_nodes, statistics
+from orchestrator.api import access, event_bodies, logs, parameters, run_models, run_nodes, run_reader, statistics
 from orchestrator.api.app import create_app
 from orchestrator.api.openapi import describe_api
+from orchestrator.buses.redis import outbox as redis_outbox
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -122,7 +141,8 @@ def write_node_types() -> Iterator[str]:
 def traits_of(node_type):
     ports = ", ".join(f"`{port}`" for port in node_type.ports) if node_type.ports else "follow from its config"
     yield f"- category: {node_type.category}; runs on: {', '.join(node_type.lanes)} (default {node_type.run_on.value})"
-    yield f"- ports besides `error`: {ports}; {'pure' if node_type.pure else 'not pure'}"
+    secrets = "; its function gets all secrets" if ALL_SECRETS in node_type.secrets else ""
+    yield f"- ports besides `error`: {ports}; {'pure' if node_type.pure else 'not pure'}{secrets}"
 
 
 def default_of(field):
@@ -226,7 +246,7 @@ def write_metrics() -> Iterator[str]:
     yield from table("metric", "meaning")
     idle = SimpleNamespace(active_count=0, attempts_under_way=lambda: ())
     for name, meaning in re.findall(
-        r"^# HELP (flume_\w+) (.+)$", metrics.Metrics().render(idle).decode(), re.MULTILINE
+        r"^# HELP (flume_\w+) (.+)$", metrics.Metrics().render(idle, (), {}, 0).decode(), re.MULTILINE
     ):
         yield f"| `{name}` | {in_markdown(meaning)} |"
 
@@ -262,6 +282,15 @@ LIMITS = (
     ("all headers of a call", access.MAX_HEAD_BYTES, "bytes"),
     ("a call's body that is a document", access.MAX_DOCUMENT_BYTES, "bytes"),
     ("a call's body that is a run's data", access.MAX_DATA_BYTES, "bytes"),
+    ("a body of events from who needs a token and shows none of the API", event_bodies.MAX_UNKNOWN_BYTES, "bytes"),
+    ("a body of dead letters", event_bodies.MAX_LETTER_BYTES, "bytes"),
+    ("steps of a trigger's filters for one event", cesql.MAX_STEPS, ""),
+    ("events of a batch", cloudevents.MAX_BATCH, ""),
+    ("an attribute of an event", cloudevents.MAX_ATTRIBUTE, "characters"),
+    ("all attributes of an event and their names", event_starts.MAX_ATTRIBUTE_TEXT, "characters"),
+    ("attributes of an event", cloudevents.MAX_ATTRIBUTES, ""),
+    ("an output that is in its run's event", run_events.MAX_OUTPUT_BYTES, "bytes"),
+    ("starts by run events that go back to one run, beyond its own events", chains.MAX_STARTS, ""),
     ("fields of a form", bodies.MAX_FIELDS, ""),
     ("parts of a multipart form", multipart.MAX_PARTS, ""),
     ("a text field of a multipart form", multipart.MAX_FIELD, "bytes"),
@@ -277,12 +306,65 @@ LIMITS = (
     ("intervals of one statistics answer", statistics.MAX_INTERVALS, ""),
 )
 
+WAITING = (
+    ("calls whose connection nobody has taken yet", http_serving.BACKLOG, "", "refused by the system"),
+    ("data of a start that is read though there is no room for a run", access.LARGE_BODY_BYTES, "bytes", "429"),
+    ("runs that are made or advanced by one commit to the store", committer.MAX_BATCH, "", "the next commit"),
+    ("runs without an owner that are taken up in one go", keeper.CLAIM_LIMIT, "", "the next go"),
+    ("schedules that fire in one round", scheduler.BATCH, "", "the next round"),
+    ("events about runs that are published at a time", publisher.AT_ONCE, "", "wait in the store"),
+    ("messages for one reader of live events", bus.MAX_QUEUED, "", "dropped; the reader looks again"),
+    ("messages for Redis", redis_outbox.MOST_WAITING, "", "dropped; readers look again"),
+    (
+        "text of a running node that is kept for new readers",
+        partial_output.MAX_KEPT,
+        "characters",
+        "its beginning goes",
+    ),
+    (
+        "log lines and attempts of which a live stream knows that they were sent",
+        run_reader.MAX_REMEMBERED,
+        "",
+        "sent again",
+    ),
+    ("deliveries of the broker in this process", broker.Bounds().unfinished, "", "published again later"),
+)
+"""What queues up, how much of it may, and what becomes of more."""
+
 
 def write_limits() -> Iterator[str]:
     yield from table("what", "at most")
     for what, most, unit in LIMITS:
         binary = {"bytes": next((f"{most // size} {name}" for size, name in SIZES if most % size == 0), None)}.get(unit)
         yield f"| {what} | {binary or f'{most:,} {unit}'.strip()} |"
+
+
+def write_resources() -> Iterator[str]:
+    for kind in KINDS:
+        if kind.name != "Pipeline":
+            yield f"## {kind.name}"
+            yield ""
+            yield from table("field of `spec`", "type", "meaning")
+            yield from _fields_of(spec_schema(kind.name), "")
+            yield ""
+
+
+def _fields_of(schema, base):
+    for name, field in schema["properties"].items():
+        inner = field.get("items", field)
+        kind = f"list of {inner.get('type', 'any')}" if "items" in field else field.get("type", "any")
+        kind = " or ".join(f"`{each}`" for each in field["enum"]) if "enum" in field else kind
+        needed = "; required" if name in schema.get("required", ()) else ""
+        yield f"| `{base}{name}` | {kind} | {in_markdown(field.get('description', ''))}{needed} |"
+        if "properties" in inner:
+            yield from _fields_of(inner, f"{base}{name}.")
+
+
+def write_waiting() -> Iterator[str]:
+    yield from table("what waits", "at most", "what is more")
+    for what, most, unit, more in WAITING:
+        size = f"{most // 1024} KiB" if unit == "bytes" else f"{most:,} {unit}".strip()
+        yield f"| {what} | {size} | {more} |"
 
 
 SIZES = ((1024**2, "MiB"), (1024, "KiB"))
@@ -299,6 +381,8 @@ TABLES: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "commands": ("reference/command-line.md", write_commands),
     "routes": ("reference/http-api.md", write_routes),
     "limits": ("reference/limits.md", write_limits),
+    "waiting": ("reference/limits.md", write_waiting),
+    "resources": ("reference/resources.md", write_resources),
     "metrics": ("reference/metrics.md", write_metrics),
 }
 
@@ -334,7 +418,7 @@ def test_pipelines_in_the_documentation_are_valid(page):
 
 
 def test_the_readme_leads_to_every_page():
-    linked = re.findall(r"\]\((docs/[^)#]+)\)", (ROOT / "README.md").read_text())
+    linked = re.findall(r"\]\((docs/(?!images/)[^)#]+)\)", (ROOT / "README.md").read_text())
     pages = [name_of(page) for page in DOCS.rglob("*.md") if page.parent.name != "decisions"]
     assert sorted(pages) == sorted({*linked} - {"docs/decisions/"})
 
@@ -352,7 +436,9 @@ def test_every_key_of_the_document_is_described():
 
 
 def test_files_that_the_architecture_names_exist():
-    named = re.findall(r"(?:flume|eventing|functions|orchestrator)/[\w/]+\.py", (DOCS / "architecture.md").read_text())
+    named = re.findall(
+        r"(?:flume|eventing|functions|knative|orchestrator)/[\w/]+\.py", (DOCS / "architecture.md").read_text()
+    )
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
 
@@ -390,6 +476,7 @@ NOT_ANSWERED = {"bad-moment", "bad-schedule", "bad-timezone", "weak-key", "node-
 ANSWERED_TOO = {
     *("bad-request", "bad-input", "missing-input", "unknown-input", "template-error", "invalid-definition"),
     *("not-found", "unavailable", "store-error", "managed-by-api", "managed-by-cluster"),
+    "malformed-event",
 }
 """Codes that a class, a problem of an input or a text put together gives."""
 

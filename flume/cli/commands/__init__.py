@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flume.cli.commands import here, nodes, pipelines, resources, runs, servers
+from flume.cli.commands import functions, here, nodes, pipelines, resources, runs, servers, stores
 
 app = typer.Typer(
     name="flume",
@@ -28,7 +28,9 @@ def common(
 
 here.add_to(app)
 servers.add_to(app)
+stores.add_to(app)
 resources.add_to(app)
 runs.add_to(app)
 pipelines.add_to(app)
 app.add_typer(nodes.app)
+app.add_typer(functions.app)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flume.cli.options import DataPairs, Format, Namespace, NodePaths, Output, Picture, Pins, WholeData
+from flume.cli.options import DataPairs, Dispatched, Format, Namespace, NodePaths, Output, Picture, Pins, WholeData
 
 OnServer = Annotated[
     str | None, typer.Option("--server", help="Do it on this server, with its node types and secrets.", metavar="URL")
@@ -64,6 +64,33 @@ def validate(
     raise typer.Exit(0 if validate_files(files, node_paths=nodes or [], format=output) else 1)
 
 
+def render(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Pipelines, and resources of kind NodeType and Model; folders of pipelines; - is the standard input."
+        ),
+    ],
+    nodes: NodePaths = None,
+    mode: Annotated[
+        Dispatched | None, typer.Option("--mode", help="How orders get to functions. Default: FLUME_DISPATCH.")
+    ] = None,
+    namespace: Namespace = "default",
+    image: Annotated[str | None, typer.Option("--image", help="The image of functions.", metavar="IMAGE")] = None,
+) -> None:
+    """Print the Kubernetes objects that pipelines become, as YAML: the resources, and what the operator makes of them.
+
+    Functions, jobs and triggers go to K8S_NAMESPACE. With VLLM_URL set, AI nodes share that server; else each Model has one.
+
+    Example: flume render pipeline.yaml model.yaml --mode broker | kubectl apply --dry-run=server -f -
+    """
+    from flume.cli.rendering import Target, render_files
+    from knative.cluster import Dispatch
+
+    target = Target(namespace, None if mode is None else Dispatch(mode), image)
+    raise typer.Exit(0 if render_files(files, node_paths=nodes or [], target=target) else 1)
+
+
 def init(folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")] = Path()) -> None:
     """Make a starter project: a pipeline, a custom node and a test.
 
@@ -120,5 +147,5 @@ def version() -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (run, validate, init, graph, schema, config, version):
+    for command in (run, validate, render, init, graph, schema, config, version):
         app.command()(command)

@@ -11,6 +11,10 @@ app = typer.Typer(name="nodes", help="List node types, show one, begin a new one
 
 TypeName = Annotated[str, typer.Argument(help="A node type's name.", metavar="TYPE", show_default=False)]
 
+NodeFiles = Annotated[
+    Path, typer.Argument(help="A file or folder with custom nodes.", metavar="FILE", show_default=False)
+]
+
 
 @app.command("list")
 def list_(nodes: NodePaths = None, output: Output = Format.TEXT) -> None:
@@ -35,22 +39,73 @@ def show(type: TypeName, nodes: NodePaths = None, output: Output = Format.TEXT) 
 
 
 @app.command()
-def describe(type: TypeName, nodes: NodePaths = None, output: Output = Format.JSON) -> None:
-    """Print a node type with the JSON Schemas of its config, inputs and output, for programs.
+def describe(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A node type's name, or the path of a file or folder; where it may be either, it is the type.",
+            metavar="TYPE|FILE",
+            show_default=False,
+        ),
+    ],
+    nodes: NodePaths = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Show what a file with custom nodes was understood to hold, or one type; with JSON Schemas by -o json, for programs.
 
-    Example: flume nodes describe condition -o yaml
+    Example: flume nodes describe nodes/send_mail.py -o json
     """
-    from flume.cli.node_types import show_type
+    from flume.cli.node_types import describe_files, is_of_files, show_type
 
-    show_type(type, nodes or [], Format.YAML if output is Format.YAML else Format.JSON)
+    if not is_of_files(what, nodes or []):
+        show_type(what, nodes or [], output)
+    elif not describe_files(Path(what), output):
+        raise typer.Exit(1)
+
+
+@app.command()
+def manifest(
+    path: NodeFiles,
+    image: Annotated[str, typer.Option(help="The image that holds them.")] = "",
+    namespace: Annotated[
+        str, typer.Option("-n", "--namespace", help="The Kubernetes namespace of the installation; else kubectl's own.")
+    ] = "",
+) -> None:
+    """Print the NodeType resources of a file or folder with custom nodes, for kubectl apply.
+
+    Example: flume nodes manifest nodes/resize.py --image registry.example.org/resize:1
+    """
+    from flume.cli.packaging import print_manifests
+
+    raise typer.Exit(0 if print_manifests(path, image=image, namespace=namespace) else 1)
+
+
+@app.command()
+def build(
+    path: NodeFiles,
+    tag: Annotated[str, typer.Option("-t", "--tag", help="The name of the image.", show_default=False)] = "",
+    base: Annotated[str, typer.Option(help="Flume's function image, or one made of it.")] = "",
+    print_: Annotated[bool, typer.Option("--print", help="Only print the Dockerfile.")] = False,
+) -> None:
+    """Build an image of a file or folder with custom nodes, with docker, podman or buildah, whichever is there first.
+
+    Example: flume nodes build nodes/resize.py --tag registry.example.org/resize:1
+    """
+    import flume
+    from flume.cli.packaging import build_image
+
+    if not (tag or print_):
+        raise typer.BadParameter("name the image, such as registry.example.org/resize:1", param_hint="--tag")
+    base = base or f"flume-function:{flume.__version__}"
+    raise typer.Exit(build_image(path, tag=tag, base=base, only_shows=print_))
 
 
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="The name of the new type, such as send-mail.", show_default=False)],
-    folder: Annotated[Path, typer.Option("--dir", help="Where to put the file.")] = Path("nodes"),
+    folder: Annotated[Path, typer.Argument(help="Where to put the file.", metavar="DIR")] = Path("nodes"),
 ) -> None:
-    """Write the file of a custom node to begin with.
+    """Write a custom node to begin with, and a test of it.
 
     Example: flume nodes new send-mail
     """

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flume.cli.options import Described, Format, Listed, Namespace, Output, Server
+from flume.cli.options import Described, Format, Listed, Namespace, Output, Server, as_listed
 
 Files = Annotated[
     list[str] | None,
@@ -31,13 +31,22 @@ def apply(
 
 
 def get(
-    kind: Annotated[Listed, typer.Argument(help="What to list.", show_default=False)],
+    kind: Annotated[
+        Listed,
+        typer.Argument(
+            help=f"What to list, also in the singular: {', '.join(Listed)}.",
+            parser=as_listed,
+            metavar="KIND",
+            show_default=False,
+        ),
+    ],
     limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
     pipeline: Annotated[str | None, typer.Option(help="Runs of this pipeline.")] = None,
-    status: Annotated[str | None, typer.Option(help="Runs or pipelines in this state.")] = None,
+    status: Annotated[str | None, typer.Option(help="Runs, pipelines or functions in this state.")] = None,
     trigger: Annotated[str | None, typer.Option(help="Runs started by a trigger of this type or id.")] = None,
     label: Annotated[str | None, typer.Option(help="Pipelines with this label.", metavar="KEY=VALUE")] = None,
     query: Annotated[str | None, typer.Option("-q", help="Pipelines with this text in name or description.")] = None,
+    lane: Annotated[str | None, typer.Option(help="Functions of this lane: cpu, gpu or job.")] = None,
     since: Annotated[str | None, typer.Option(help="Runs made since then: a moment, or 2h for two hours ago.")] = None,
     until: Annotated[str | None, typer.Option(help="Runs made before then.")] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with a line for each change.")] = False,
@@ -45,7 +54,7 @@ def get(
     server: Server = None,
     output: Output = Format.TEXT,
 ) -> None:
-    """List pipelines, runs, triggers, node types, or the orchestrator itself.
+    """List pipelines, runs, triggers, node types, functions, names of secrets, or the orchestrator itself.
 
     Example: flume get runs --pipeline hello --status failed --since 1d -o wide
     """
@@ -63,6 +72,7 @@ def get(
             trigger=trigger,
             label=label,
             q=query,
+            lane=lane,
             since=since,
             until=until,
         )
@@ -82,7 +92,7 @@ def describe(
     server: Server = None,
     output: Output = Format.TEXT,
 ) -> None:
-    """Show one pipeline, run, trigger or node type.
+    """Show one pipeline, run, trigger, node type or function.
 
     Example: flume describe run 65f0c0ffee0123456789abcd --node fetch
     """

@@ -53,8 +53,13 @@ def invoke(
 
 
 def fire(
-    name: PipelineName,
-    trigger: Annotated[str, typer.Argument(help="The trigger's id.", metavar="TRIGGER", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(help="A pipeline's name, or PIPELINE/TRIGGER.", metavar="PIPELINE", show_default=False),
+    ],
+    trigger: Annotated[
+        str | None, typer.Argument(help="The trigger's id.", metavar="[TRIGGER]", show_default=False)
+    ] = None,
     data: DataPairs = None,
     data_json: WholeData = None,
     wait: Wait = False,
@@ -71,9 +76,12 @@ def fire(
     from flume.cli.connecting import connect
     from flume.cli.following import Waiting, start
 
+    pipeline, _, id_in_name = name.partition("/")
+    if bool(id_in_name) == bool(trigger):
+        raise typer.BadParameter("name one trigger: PIPELINE TRIGGER, or PIPELINE/TRIGGER", param_hint="fire")
     body = read_data(data, data_json)
     with connect(server, namespace) as client:
-        path = f"/api/v1/triggers/{quote(name, safe='')}/{quote(trigger, safe='')}/fire"
+        path = f"/api/v1/triggers/{quote(pipeline, safe='')}/{quote(trigger or id_in_name, safe='')}/fire"
         raise typer.Exit(start(client, path, body, Waiting(wait, follow, output)))
 
 
@@ -154,7 +162,10 @@ def retry(
 
 def rerun(
     run: RunId,
-    from_node: Annotated[str, typer.Option("--from", help="It and all that follows it run again.", metavar="NODE")],
+    from_node: Annotated[
+        str | None,
+        typer.Option("--from", help="It and all that follows it run again; default: everything.", metavar="NODE"),
+    ] = None,
     data: DataPairs = None,
     data_json: WholeData = None,
     latest: Annotated[bool, typer.Option("--latest", help="In the pipeline's present version.")] = False,
@@ -163,7 +174,9 @@ def rerun(
     server: Server = None,
     output: Output = Format.TEXT,
 ) -> None:
-    """Run a part of a run again, as a new run that takes over what lies before. Data replaces the run's inputs.
+    """Run a run again as a new one, or with --from a part of it: then what lies before is taken over.
+
+    It is started by the same data. Data given here replaces the run's inputs.
 
     Example: flume rerun 65f0c0ffee0123456789abcd --from card --follow
     """

@@ -6,14 +6,17 @@ false: that a filter does not match then is decided by the filter. The data of a
 
 from flume.filters.cesql.evaluation import Evaluate, compile_tree, result_type
 from flume.filters.cesql.parser import parse_cesql
+from flume.filters.cesql.scope import MAX_STEPS, Scope
 from flume.filters.cesql.tokens import MAX_BYTES, CesqlSyntaxError
 from flume.filters.cesql.values import Attributes, Value
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_STEPS",
     "Attributes",
     "CesqlSyntaxError",
     "Evaluate",
+    "Scope",
     "Value",
     "compile_tree",
     "parse_cesql",

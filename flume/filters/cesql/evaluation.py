@@ -1,4 +1,4 @@
-"""Makes a function of a tree, which tells what an event's attributes give.
+"""Makes a function of a tree, which tells what an event's attributes give, and pays for it as it goes.
 
 The first error ends the evaluation: an expression that met one never matches, so there is nothing to be had from going on.
 AND and OR look at their right side only if it matters, and then an error there is none.
@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias, assert_never
 
 from flume.errors import ExpressionError
+from flume.filters.cesql.patterns import Pattern
+from flume.filters.cesql.scope import Scope
 from flume.filters.cesql.tree import (
     COMPARISONS,
     LOGIC,
@@ -22,21 +24,21 @@ from flume.filters.cesql.tree import (
     Tree,
     Unary,
 )
-from flume.filters.cesql.values import Attributes, Value, bounded, cast_like, to_boolean, to_integer, to_text
+from flume.filters.cesql.values import Value, bounded, cast_like, to_boolean, to_integer, to_text
 
-Evaluate: TypeAlias = Callable[[Attributes], Value]
-"""The value of an expression for these attributes; raises `flume.errors.ExpressionError`."""
+Evaluate: TypeAlias = Callable[[Scope], Value]
+"""The value of an expression for an event; raises `flume.errors.ExpressionError`, also when that takes too much."""
 
 
 def compile_tree(tree: Tree) -> Evaluate:
     """The function that a tree stands for."""
     match tree:
         case Literal(value):
-            return lambda attributes: value
+            return lambda scope: value
         case Attribute(name):
-            return lambda attributes: _look_up(attributes, name)
+            return lambda scope: _look_up(scope, name)
         case Exists(name):
-            return lambda attributes: name in attributes
+            return lambda scope: name in scope.attributes
         case Unary():
             return _unary(tree)
         case Matching():
@@ -68,59 +70,71 @@ def result_type(tree: Tree) -> type[Value] | None:
             assert_never(tree)
 
 
-def _look_up(attributes: Attributes, name: str) -> Value:
+def _look_up(scope: Scope, name: str) -> Value:
     try:
-        return attributes[name]
+        return _paid(scope, scope.attributes[name])
     except KeyError:
         raise ExpressionError(f"the event has no attribute '{name}'") from None
+
+
+def _paid(scope: Scope, value: Value) -> Value:
+    scope.spend_on_text(len(value) if isinstance(value, str) else 0)
+    return value
 
 
 def _unary(tree: Unary) -> Evaluate:
     operand = compile_tree(tree.operand)
     if tree.operator == "NOT":
-        return lambda attributes: not to_boolean(operand(attributes))
-    return lambda attributes: bounded(-to_integer(operand(attributes)))
+        return lambda scope: not to_boolean(operand(scope))
+    return lambda scope: bounded(-to_integer(operand(scope)))
 
 
 def _matching(tree: Matching) -> Evaluate:
     operand = compile_tree(tree.operand)
     tests = [_test(test) for test in tree.tests]
 
-    def evaluate(attributes: Attributes) -> Value:
-        value = operand(attributes)
+    def evaluate(scope: Scope) -> Value:
+        value = operand(scope)
         for test in tests:
-            value = test(value, attributes)
+            value = test(value, scope)
         return value
 
     return evaluate
 
 
-def _test(test: Like | In) -> Callable[[Value, Attributes], bool]:
+def _test(test: Like | In) -> Callable[[Value, Scope], bool]:
     match test:
         case Like(pattern, negated):
-            return lambda value, attributes: pattern.matches(to_text(value)) != negated
+            return lambda value, scope: _fits(to_text(value), pattern, scope) != negated
         case In(members, negated):
             compiled = [compile_tree(member) for member in members]
-            return lambda value, attributes: _is_among(value, compiled, attributes) != negated
+            return lambda value, scope: _is_among(value, compiled, scope) != negated
         case _:
             assert_never(test)
 
 
-def _is_among(value: Value, members: list[Evaluate], attributes: Attributes) -> bool:
-    return any(cast_like(member(attributes), value) == value for member in members)
+def _fits(text: str, pattern: Pattern, scope: Scope) -> bool:
+    scope.spend(pattern.steps(text))
+    return pattern.matches(text)
+
+
+def _is_among(value: Value, members: list[Evaluate], scope: Scope) -> bool:
+    scope.spend(len(members))
+    return any(cast_like(member(scope), value) == value for member in members)
 
 
 def _logic(tree: Chain) -> Evaluate:
     first = compile_tree(tree.first)
     steps = [(operator, compile_tree(operand)) for operator, operand in tree.steps]
 
-    def evaluate(attributes: Attributes) -> bool:
-        value = to_boolean(first(attributes))
+    def evaluate(scope: Scope) -> bool:
+        scope.spend(len(steps))
+        value = to_boolean(first(scope))
         for operator, operand in steps:
             if operator == "XOR":
-                value = value != to_boolean(operand(attributes))
+                value = value != to_boolean(operand(scope))
             elif value == (operator == "AND"):
-                value = to_boolean(operand(attributes))
+                value = to_boolean(operand(scope))
         return value
 
     return evaluate
@@ -130,10 +144,11 @@ def _calculation(tree: Chain) -> Evaluate:
     first = compile_tree(tree.first)
     steps = [(_OPERATORS[operator], compile_tree(operand)) for operator, operand in tree.steps]
 
-    def evaluate(attributes: Attributes) -> Value:
-        value = first(attributes)
+    def evaluate(scope: Scope) -> Value:
+        scope.spend(len(steps))
+        value = first(scope)
         for operator, operand in steps:
-            value = operator(value, operand(attributes))
+            value = operator(value, operand(scope))
         return value
 
     return evaluate
@@ -142,7 +157,7 @@ def _calculation(tree: Chain) -> Evaluate:
 def _call(tree: Call) -> Evaluate:
     call = tree.function.call
     arguments = [(tree.function.cast(index), compile_tree(each)) for index, each in enumerate(tree.arguments)]
-    return lambda attributes: call(*[cast(argument(attributes)) for cast, argument in arguments])
+    return lambda scope: _paid(scope, call(*[cast(argument(scope)) for cast, argument in arguments]))
 
 
 def _equal(left: Value, right: Value) -> bool:

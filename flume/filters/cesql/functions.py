@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flume.errors import ExpressionError
 from flume.filters.cesql.values import INT_MIN, Value, to_boolean, to_integer, to_text
 
-MAX_TEXT = 1024 * 1024
+MAX_TEXT = 64 * 1024
 """Characters of a text that an expression makes."""
 
 # Those that Unicode calls white space; Python's own strip() takes four control characters with them.

@@ -33,6 +33,8 @@ ORDER BY wake_at, id LIMIT :limit
 
 _CLAIM = "UPDATE runs SET owner = ?, rev = rev + 1, commit_id = ? WHERE id = ?"
 
+_UNFINISHED = "SELECT id FROM runs WHERE ended = 0 AND owner = ? AND state_version <= ? LIMIT ?"
+
 _READ_OWNER = "SELECT owner FROM runs WHERE id = ? AND ended = 0 AND state_version <= ?"
 
 
@@ -63,6 +65,14 @@ class Claims(Part):
             return True
 
         return await self._database.write(unit)
+
+    async def unfinished_runs(self, owner: str, *, limit: int) -> tuple[RunId, ...]:
+        """Runs of ``owner`` that have not ended, in no particular order."""
+
+        def query(connection: sqlite3.Connection) -> tuple[RunId, ...]:
+            return tuple(RunId(row[0]) for row in connection.execute(_UNFINISHED, (owner, STATE_VERSION, limit)))
+
+        return await self._database.read(query)
 
 
 def _candidates(connection: sqlite3.Connection, alive: frozenset[str], now: Millis, limit: int) -> tuple[RunId, ...]:

@@ -15,9 +15,11 @@ from orchestrator.store import Commit, CommitResult, Verdict
 from orchestrator.stores.sqlite.encoding import encode
 from orchestrator.stores.sqlite.failures import is_about_content, raise_translated
 from orchestrator.stores.sqlite.logs import REPLACE_LINE, line_row
+from orchestrator.stores.sqlite.outbox import KEEP_ENTRY, entry_row
 from orchestrator.stores.sqlite.part import Part
 from orchestrator.stores.sqlite.payloads import write_payload
 from orchestrator.stores.sqlite.writer import Failed, Unit
+from orchestrator.stores.succession import LOST, WON, predecessors, with_winners
 
 _INSERT_RUN = """
 INSERT INTO runs (
@@ -45,18 +47,15 @@ UPDATE runs SET rev = ?, commit_id = ?, state_version = ?, deadline_at = ?, resp
 WHERE id = ? AND rev = ? AND commit_id = coalesce(?, commit_id) AND status = ? AND owner IS ? AND wake_at IS ?
 """
 
-_WRITE_NODE = """
+WRITE_NODE = """
 INSERT INTO run_nodes (run_id, node, rev, state) VALUES (?, ?, ?, ?)
 ON CONFLICT (run_id, node) DO UPDATE SET rev = excluded.rev, state = excluded.state
 """
 
-_WRITE_ITEM = """
+WRITE_ITEM = """
 INSERT INTO loop_items (run_id, loop, position, rev, status, state) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id, loop, position) DO UPDATE SET rev = excluded.rev, status = excluded.status, state = excluded.state
 """
-
-_WON = CommitResult(Verdict.WON)
-_LOST = CommitResult(Verdict.LOST)
 
 
 class Commits(Part):
@@ -64,7 +63,7 @@ class Commits(Part):
 
     async def commit(self, commits: Sequence[Commit]) -> list[CommitResult]:
         """Carry out each commit whole or not at all, and say for each what became of it, in the same order."""
-        before = _predecessors(commits)
+        before = predecessors(commits)
         results: list[CommitResult | None] = []
         units: list[Unit[CommitResult]] = []
         for commit, predecessor in zip(commits, before, strict=True):
@@ -74,7 +73,7 @@ class Commits(Part):
             except (TypeError, ValueError) as error:
                 results.append(CommitResult(Verdict.LOST, error=str(error)))
         outcomes = iter([self._verdict(outcome) for outcome in await self._database.write_each(units)])
-        return _with_winners([next(outcomes) if result is None else result for result in results], before)
+        return with_winners([next(outcomes) if result is None else result for result in results], before)
 
     def _verdict(self, outcome: CommitResult | Failed) -> CommitResult:
         if not isinstance(outcome, Failed):
@@ -84,55 +83,40 @@ class Commits(Part):
         raise_translated(outcome.error, self._database.path)
 
 
-def _predecessors(commits: Sequence[Commit]) -> list[int | None]:
-    """For each commit the place of the one before it in the list that it goes on from, if there is one."""
-    latest: dict[tuple[RunId, int], int] = {}
-    found: list[int | None] = []
-    for place, commit in enumerate(commits):
-        found.append(latest.get((commit.run.id, commit.expected_rev)))
-        latest[commit.run.id, commit.rev] = place
-    return found
-
-
-def _with_winners(results: list[CommitResult], before: Sequence[int | None]) -> list[CommitResult]:
-    """Where a commit won, the one that it goes on from has won too, if only when the same list came before."""
-    for place in reversed(range(len(results))):
-        predecessor = before[place]
-        if predecessor is not None and results[place] == _WON:
-            results[predecessor] = _WON
-    return results
-
-
 def _unit(commit: Commit, after: str | None) -> Unit[CommitResult]:
     """A commit that loses unless its run's latest commit is ``after``, or whichever if that is None."""
     run, rev = commit.run, commit.rev
     run_id = run.id
-    write_head = _insertion(commit) if commit.expected_rev == 0 else _update(commit, after)
+    write_head = insertion(commit) if commit.expected_rev == 0 else _update(commit, after)
     nodes = [(run_id, node, rev, encode(from_node(state, raw=True))) for node, state in commit.nodes.items()]
     items = [
         (run_id, *split_scope(path), rev, scope.status.value, encode(from_scope(scope, raw=True)))
         for path, scope in commit.items.items()
     ]
     lines = [line_row(run_id, run.origin.namespace, run.origin.pipeline, line) for line in commit.logs]
+    outbox = [entry_row(entry) for entry in commit.outbox]
 
     def carry_out(connection: sqlite3.Connection) -> CommitResult:
         if not write_head(connection):
             return _explain(connection, commit)
         for node in nodes:
-            connection.execute(_WRITE_NODE, node)
+            connection.execute(WRITE_NODE, node)
         for item in items:
-            connection.execute(_WRITE_ITEM, item)
+            connection.execute(WRITE_ITEM, item)
         for payload in commit.payloads:
             write_payload(connection, run_id, payload)
         for line in lines:
             connection.execute(REPLACE_LINE, line)
+        for entry in outbox:
+            connection.execute(KEEP_ENTRY, entry)
         _clear_inbox(connection, commit)
-        return _WON
+        return WON
 
     return carry_out
 
 
-def _insertion(commit: Commit) -> Unit[bool]:
+def insertion(commit: Commit) -> Unit[bool]:
+    """What writes a new run without its nodes; False if it exists or its start key is taken."""
     row = (*_head(commit), *_origin_columns(commit.run))
     origin = (commit.run.id, encode(from_origin(commit.run.origin, raw=True)))
 
@@ -218,7 +202,7 @@ def _explain(connection: sqlite3.Connection, commit: Commit) -> CommitResult:
     origin = commit.run.origin
     found = connection.execute("SELECT rev, commit_id FROM runs WHERE id = ?", (origin.id,)).fetchone()
     if found is not None:
-        return _WON if found == (commit.rev, commit.id) else _LOST
+        return WON if found == (commit.rev, commit.id) else LOST
     if commit.expected_rev == 0:
         first = connection.execute(
             "SELECT id, body_hash FROM runs WHERE pipeline_id = ? AND start_key = ?",
@@ -227,7 +211,7 @@ def _explain(connection: sqlite3.Connection, commit: Commit) -> CommitResult:
         if first is None:
             raise StoreError(f"run {origin.id} was refused by the database without a conflict")
         return CommitResult(Verdict.REPEATED, RunId(first[0]), first[1])
-    return _LOST
+    return LOST
 
 
 def _clear_inbox(connection: sqlite3.Connection, commit: Commit) -> None:

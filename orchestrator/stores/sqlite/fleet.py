@@ -6,7 +6,7 @@ from typing import Any
 
 from flume.ids import Millis
 from orchestrator.store import AuditEntry, OrchestratorRecord, Page
-from orchestrator.stores.sqlite.cursors import from_cursor, to_cursor
+from orchestrator.stores.cursors import from_cursor, to_cursor
 from orchestrator.stores.sqlite.database import Database
 from orchestrator.stores.sqlite.encoding import decode, encode
 from orchestrator.stores.sqlite.part import Part
@@ -15,17 +15,15 @@ KEY_BYTES = 32
 
 _LAST = (2**63 - 1, "")
 
-_RENEW = """
-INSERT INTO orchestrators (id, host, pid, started_at, lease_until) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET
-  host = excluded.host, pid = excluded.pid, started_at = excluded.started_at, lease_until = excluded.lease_until
-"""
+_REPLICA_COLUMNS = "id, host, pid, started_at, lease_until, version, runs"
 
-_AUDIT_COLUMNS = "id, at, namespace, actor, origin, action, target, before, after"
+_RENEW = f"INSERT OR REPLACE INTO orchestrators ({_REPLICA_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+AUDIT_COLUMNS = "id, at, namespace, actor, origin, action, target, before, after"
 
 _DELETE_AUDIT = "DELETE FROM audit WHERE rowid IN (SELECT rowid FROM audit WHERE at < ? ORDER BY at LIMIT ?)"
 
-_APPEND = f"INSERT INTO audit ({_AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+APPEND_ENTRY = f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
 class Fleet(Part):
@@ -37,12 +35,20 @@ class Fleet(Part):
 
     async def renew_lease(self, record: OrchestratorRecord) -> None:
         """Write a replica and its lease."""
-        row = (record.id, record.host, record.pid, record.started_at, record.lease_until)
+        row = (
+            record.id,
+            record.host,
+            record.pid,
+            record.started_at,
+            record.lease_until,
+            record.version,
+            record.runs,
+        )
         await self._database.write(lambda connection: connection.execute(_RENEW, row).rowcount)
 
     async def list_orchestrators(self) -> list[OrchestratorRecord]:
         """All replicas whose record is still there, those with an ended lease included."""
-        statement = "SELECT id, host, pid, started_at, lease_until FROM orchestrators ORDER BY id"
+        statement = f"SELECT {_REPLICA_COLUMNS} FROM orchestrators ORDER BY id"
         rows = await self._database.read(lambda connection: connection.execute(statement).fetchall())
         return [OrchestratorRecord(*row) for row in rows]
 
@@ -63,18 +69,8 @@ class Fleet(Part):
 
     async def append_audit(self, entry: AuditEntry) -> None:
         """Record a change; the same entry again changes nothing."""
-        row = (
-            entry.id,
-            entry.at,
-            entry.namespace,
-            entry.actor,
-            entry.origin,
-            entry.action,
-            entry.target,
-            None if entry.before is None else encode(entry.before),
-            None if entry.after is None else encode(entry.after),
-        )
-        await self._database.write(lambda connection: connection.execute(_APPEND, row).rowcount)
+        row = audit_row(entry)
+        await self._database.write(lambda connection: connection.execute(APPEND_ENTRY, row).rowcount)
 
     async def list_audit(
         self, namespace: str, *, target: str | None = None, limit: int, cursor: str | None = None
@@ -83,13 +79,13 @@ class Fleet(Part):
         before = _LAST if cursor is None else from_cursor(cursor, int, str)
         index, of_target = ("audit_by_time", "") if target is None else ("audit_by_target", "AND target = :target")
         statement = f"""
-            SELECT {_AUDIT_COLUMNS} FROM audit INDEXED BY {index}
+            SELECT {AUDIT_COLUMNS} FROM audit INDEXED BY {index}
             WHERE namespace = :namespace {of_target} AND (at, id) < (:at, :id)
             ORDER BY at DESC, id DESC LIMIT :limit
         """
         values = {"namespace": namespace, "target": target, "at": before[0], "id": before[1], "limit": limit + 1}
         rows = await self._database.read(lambda connection: connection.execute(statement, values).fetchall())
-        items = tuple(_entry(*row) for row in rows[:limit])
+        items = tuple(to_entry(*row) for row in rows[:limit])
         return Page(items, to_cursor(items[-1].at, items[-1].id) if len(rows) > limit else None)
 
     async def delete_audit(self, before: Millis, *, limit: int) -> int:
@@ -99,8 +95,24 @@ class Fleet(Part):
         )
 
 
-def _entry(
+def audit_row(entry: AuditEntry) -> tuple[Any, ...]:
+    """The values of `AUDIT_COLUMNS`."""
+    return (
+        entry.id,
+        entry.at,
+        entry.namespace,
+        entry.actor,
+        entry.origin,
+        entry.action,
+        entry.target,
+        None if entry.before is None else encode(entry.before),
+        None if entry.after is None else encode(entry.after),
+    )
+
+
+def to_entry(
     id: str, at: int, namespace: str, actor: str, origin: str, action: str, target: str, *states: Any
 ) -> AuditEntry:
+    """The inverse of `audit_row`."""
     before, after = (None if state is None else decode(state) for state in states)
     return AuditEntry(id, Millis(at), namespace, actor, origin, action, target, before, after)

@@ -1,13 +1,14 @@
 """The inbox: what arrived for a run at a replica that does not own it, until its owner takes it up with a commit."""
 
 import sqlite3
+from typing import Any
 
 from flume.ids import Instance, Millis, RunId
 from orchestrator.store import InboxEntry
 from orchestrator.stores.sqlite.encoding import decode, encode
 from orchestrator.stores.sqlite.part import Part
 
-_PUT = """
+PUT_ENTRY = """
 INSERT INTO inbox (id, run_id, instance, attempt, kind, body, at)
 SELECT ?, id, ?, ?, ?, ?, ? FROM runs WHERE id = ? AND ended = 0
 ON CONFLICT (run_id, instance, attempt, kind) DO NOTHING
@@ -24,6 +25,11 @@ WHERE runs.owner = ? ORDER BY inbox.run_id LIMIT ?
 """
 
 
+def entry_row(entry: InboxEntry) -> tuple[Any, ...]:
+    """The values of `PUT_ENTRY`. Raises `TypeError` or `ValueError` for what is not JSON."""
+    return entry.id, entry.instance, entry.attempt, entry.kind, encode(entry.body), entry.at, entry.run_id
+
+
 class Inbox(Part):
     """The part of the store that keeps what waits for a run's owner."""
 
@@ -31,8 +37,8 @@ class Inbox(Part):
         """Keep an entry until a commit of its run removes it or ends the run. False if the same thing waits already, or the
         run has ended or does not exist.
         """
-        row = (entry.id, entry.instance, entry.attempt, entry.kind, encode(entry.body), entry.at, entry.run_id)
-        return await self._database.write(lambda connection: connection.execute(_PUT, row).rowcount > 0)
+        row = entry_row(entry)
+        return await self._database.write(lambda connection: connection.execute(PUT_ENTRY, row).rowcount > 0)
 
     async def read_inbox(self, run_id: RunId) -> tuple[InboxEntry, ...]:
         """The entries of a run, the oldest first."""

@@ -10,7 +10,16 @@ from orchestrator.stores.sqlite.encoding import decode
 from orchestrator.stores.sqlite.part import Part
 
 _READ_ITEMS = """
-SELECT position, state FROM loop_items WHERE run_id = ? AND loop = ? AND position > ? ORDER BY position LIMIT ?
+SELECT position, state FROM loop_items
+WHERE run_id = :run AND loop = :loop AND position > :after AND (:status IS NULL OR status = :status)
+ORDER BY position LIMIT :limit
+"""
+
+# SQLite would rather go through all items in their order than look up the few in this index.
+_READ_FAILED_ITEMS = """
+SELECT position, state FROM loop_items INDEXED BY failed_items
+WHERE run_id = :run AND loop = :loop AND position > :after AND status = 'failed'
+ORDER BY position LIMIT :limit
 """
 
 _COPY_ITEMS = """
@@ -36,12 +45,12 @@ class Items(Part):
     """The part of the store that keeps loop items; commits write them."""
 
     async def read_items(
-        self, run_id: RunId, loop: Instance, *, after: int = -1, limit: int = 256
+        self, run_id: RunId, loop: Instance, *, after: int = -1, limit: int = 256, status: RunStatus | None = None
     ) -> list[tuple[int, Scope]]:
         """Items of a loop that were stored, by rising index above ``after``; those under way included."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(_READ_ITEMS, (run_id, loop, after, limit)).fetchall()
-        )
+        statement = _READ_FAILED_ITEMS if status is RunStatus.FAILED else _READ_ITEMS
+        values = {"run": run_id, "loop": loop, "after": after, "limit": limit, "status": status and status.value}
+        rows = await self._database.read(lambda connection: connection.execute(statement, values).fetchall())
         return [(position, to_scope(decode(state))) for position, state in rows]
 
     async def copy_items(self, source: RunId, target: RunId, loop: Instance) -> int:

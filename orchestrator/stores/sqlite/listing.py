@@ -7,7 +7,7 @@ from typing import Any
 from flume.ids import Millis, RunId
 from orchestrator.state import RunStatus
 from orchestrator.store import Page, RunFilter, RunSummary
-from orchestrator.stores.sqlite.cursors import from_cursor, to_cursor
+from orchestrator.stores.cursors import from_cursor, to_cursor
 from orchestrator.stores.sqlite.database import snapshot
 from orchestrator.stores.sqlite.encoding import decode
 from orchestrator.stores.sqlite.part import Part

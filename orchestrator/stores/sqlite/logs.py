@@ -6,7 +6,7 @@ from typing import Any
 
 from flume.ids import Instance, Millis, RunId
 from orchestrator.store import FoundLogLine, LogFilter, LogLine, Page
-from orchestrator.stores.sqlite.cursors import from_cursor, to_cursor
+from orchestrator.stores.cursors import from_cursor, to_cursor
 from orchestrator.stores.sqlite.database import snapshot
 from orchestrator.stores.sqlite.encoding import decode_some, encode_some
 from orchestrator.stores.sqlite.part import Part

@@ -12,7 +12,7 @@ from orchestrator.stores.sqlite.part import Part
 CHUNK_BYTES = 8 * 1024 * 1024
 
 
-_HOLD = "INSERT INTO payload_holders (run_id, id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+HOLD = "INSERT INTO payload_holders (run_id, id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 _HELD = "SELECT id FROM payload_holders WHERE run_id = ? LIMIT ?"
 
@@ -30,15 +30,19 @@ def write_payload(connection: sqlite3.Connection, run_id: RunId, payload: Payloa
             "INSERT INTO payloads (id, chunk, content_type, content) VALUES (?, ?, ?, ?)",
             (payload.id, chunk, payload.content_type, content[start : start + CHUNK_BYTES]),
         )
-    connection.execute(_HOLD, (run_id, payload.id))
+    connection.execute(HOLD, (run_id, payload.id))
+
+
+def _release(connection: sqlite3.Connection, run_id: str, payload_id: str) -> None:
+    connection.execute("DELETE FROM payload_holders WHERE run_id = ? AND id = ?", (run_id, payload_id))
+    connection.execute(_DELETE_UNHELD, {"id": payload_id})
 
 
 def release_payloads(connection: sqlite3.Connection, run_id: str, limit: int) -> int:
     """Let go of up to ``limit`` payloads of a run within a transaction; how many. What no other run keeps is deleted."""
     held = connection.execute(_HELD, (run_id, limit)).fetchall()
     for (payload_id,) in held:
-        connection.execute("DELETE FROM payload_holders WHERE run_id = ? AND id = ?", (run_id, payload_id))
-        connection.execute(_DELETE_UNHELD, {"id": payload_id})
+        _release(connection, run_id, payload_id)
     return len(held)
 
 
@@ -77,7 +81,16 @@ class Payloads(Part):
             if not all(connection.execute(_EXISTS, (payload_id,)).fetchone() for payload_id in payload_ids):
                 return False
             note_awaited(connection, run_id)
-            connection.executemany(_HOLD, [(run_id, payload_id) for payload_id in payload_ids])
+            connection.executemany(HOLD, [(run_id, payload_id) for payload_id in payload_ids])
             return True
 
         return await self._database.write(unit)
+
+    async def release_payloads(self, run_id: RunId, payload_ids: Sequence[str]) -> None:
+        """Let a run go of payloads; what no other run keeps is gone."""
+
+        def release(connection: sqlite3.Connection) -> None:
+            for payload_id in payload_ids:
+                _release(connection, run_id, payload_id)
+
+        await self._database.write(release)

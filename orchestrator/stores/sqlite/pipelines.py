@@ -7,7 +7,7 @@ from typing import Any
 from flume.ids import Millis, PipelineId
 from flume.pipeline import PipelineStatus
 from orchestrator.store import Page, PipelineFilter, PipelineRecord, VersionRecord, path_taken
-from orchestrator.stores.sqlite.cursors import from_cursor, to_cursor
+from orchestrator.stores.cursors import from_cursor, to_cursor
 from orchestrator.stores.sqlite.encoding import decode, encode
 from orchestrator.stores.sqlite.part import Part
 from orchestrator.stores.sqlite.search import contains_pattern
@@ -17,7 +17,7 @@ _COLUMNS = (
     "disabled_triggers, source, id"
 )
 
-_INSERT = f"INSERT INTO pipelines ({_COLUMNS}) VALUES ({', '.join('?' * 15)}) ON CONFLICT DO NOTHING"
+INSERT_PIPELINE = f"INSERT INTO pipelines ({_COLUMNS}) VALUES ({', '.join('?' * 15)}) ON CONFLICT DO NOTHING"
 
 _UPDATE = """
 UPDATE pipelines SET namespace = ?, name = ?, description = ?, labels = ?, status = ?, version = ?, triggers = ?,
@@ -27,7 +27,7 @@ WHERE id = ? AND rev = ?
 
 _VERSION_COLUMNS = "pipeline_id, version, hash, source, format, definition, node_types, created_at, created_by"
 
-_INSERT_VERSION = f"INSERT INTO pipeline_versions ({_VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_VERSION = f"INSERT INTO pipeline_versions ({_VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 # A start may have read the version just before its pipeline was deleted, and commit its run just after. So versions are
 # hidden, and deleted by retention when that is past.
@@ -46,6 +46,11 @@ _CLAIMED_BY = f"SELECT name FROM pipelines WHERE {_CLAIMS}"
 
 _RELEASE = "DELETE FROM webhook_paths WHERE pipeline_id = ?"
 
+# Triggers are JSON in a BLOB, which SQLite takes for its own binary form.
+_LISTS_TRIGGER = """EXISTS (
+  SELECT 1 FROM json_each(CAST(triggers AS TEXT)) AS entry WHERE json_extract(entry.value, '$.type') = :trigger_type
+)"""
+
 _NOTE_DELETED = "INSERT INTO deleted_pipelines (id) VALUES (?) ON CONFLICT (id) DO UPDATE SET since = NULL"
 
 
@@ -57,7 +62,7 @@ class Pipelines(Part):
 
         Raises `ConflictError` for a webhook path that another one claims.
         """
-        return await self._save(_INSERT, _row(record), record, version)
+        return await self._save(INSERT_PIPELINE, pipeline_row(record), record, version)
 
     async def replace_pipeline(
         self, record: PipelineRecord, version: VersionRecord | None, *, expected_rev: int
@@ -66,7 +71,7 @@ class Pipelines(Part):
 
         Raises `ConflictError` for a webhook path that another one claims.
         """
-        return await self._save(_UPDATE, (*_row(record), expected_rev), record, version)
+        return await self._save(_UPDATE, (*pipeline_row(record), expected_rev), record, version)
 
     async def read_pipeline(self, namespace: str, name: str) -> PipelineRecord | None:
         """A pipeline by name."""
@@ -137,14 +142,14 @@ class Pipelines(Part):
     async def _save(
         self, statement: str, row: tuple[Any, ...], record: PipelineRecord, version: VersionRecord | None
     ) -> bool:
-        version_row = _version_row(version)
+        added = None if version is None else version_row(version)
 
         def unit(connection: sqlite3.Connection) -> bool:
             if connection.execute(statement, row).rowcount == 0:
                 return False
-            _claim_paths(connection, record)
-            if version_row is not None:
-                connection.execute(_INSERT_VERSION, version_row)
+            claim_paths(connection, record)
+            if added is not None:
+                connection.execute(INSERT_VERSION, added)
             return True
 
         return await self._database.write(unit)
@@ -155,7 +160,7 @@ class Pipelines(Part):
         return None if row is None else _record(row)
 
 
-def _claim_paths(connection: sqlite3.Connection, record: PipelineRecord) -> None:
+def claim_paths(connection: sqlite3.Connection, record: PipelineRecord) -> None:
     """Let a pipeline have its webhook paths and no others. Raises `ConflictError`, which undoes the whole change."""
     connection.execute(_RELEASE, (record.id,))
     for path in record.webhook_paths:
@@ -178,13 +183,17 @@ def _conditions(wanted: PipelineFilter) -> tuple[str, dict[str, Any]]:
             "EXISTS (SELECT 1 FROM json_each(labels) AS label WHERE label.key = :key AND label.value = :value)"
         )
         values |= {"key": wanted.label[0], "value": wanted.label[1]}
+    if wanted.trigger_type is not None:
+        conditions.append(_LISTS_TRIGGER)
+        values["trigger_type"] = wanted.trigger_type
     if wanted.text:
         conditions.append("(name GLOB :text OR description GLOB :text)")
         values["text"] = contains_pattern(wanted.text)
     return " AND ".join(conditions), values
 
 
-def _row(record: PipelineRecord) -> tuple[Any, ...]:
+def pipeline_row(record: PipelineRecord) -> tuple[Any, ...]:
+    """The values of `INSERT_PIPELINE`."""
     return (
         record.namespace,
         record.name,
@@ -224,9 +233,8 @@ def _record(row: Sequence[Any]) -> PipelineRecord:
     )
 
 
-def _version_row(version: VersionRecord | None) -> tuple[Any, ...] | None:
-    if version is None:
-        return None
+def version_row(version: VersionRecord) -> tuple[Any, ...]:
+    """The values of `INSERT_VERSION`."""
     return (
         version.pipeline_id,
         version.version,

@@ -8,12 +8,25 @@ from orchestrator.stores.sqlite.part import Part
 
 _COLUMNS = "pipeline_id, trigger_id, definition, next_due, last_due, last_run, rev"
 
-_INSERT = f"INSERT INTO schedules ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+INSERT_SCHEDULE = f"INSERT INTO schedules ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 _UPDATE = """
 UPDATE schedules SET definition = ?, next_due = ?, last_due = ?, last_run = ?, rev = ?
 WHERE pipeline_id = ? AND trigger_id = ? AND rev = ?
 """
+
+
+def schedule_row(schedule: Schedule) -> tuple[Any, ...]:
+    """The values of `INSERT_SCHEDULE`."""
+    return (
+        schedule.pipeline_id,
+        schedule.trigger_id,
+        schedule.definition,
+        schedule.next_due,
+        schedule.last_due,
+        schedule.last_run,
+        schedule.rev,
+    )
 
 
 class Schedules(Part):
@@ -49,19 +62,11 @@ class Schedules(Part):
 
     async def save_schedule(self, schedule: Schedule, *, expected_rev: int) -> bool:
         """Write a schedule if it is at ``expected_rev`` (0: does not exist). ``schedule.rev`` is ``expected_rev + 1``."""
-        key: tuple[Any, ...] = (schedule.pipeline_id, schedule.trigger_id)
-        values: tuple[Any, ...] = (
-            schedule.definition,
-            schedule.next_due,
-            schedule.last_due,
-            schedule.last_run,
-            schedule.rev,
-        )
-        statement = _UPDATE
-        row: tuple[Any, ...] = (*values, *key, expected_rev)
+        row = schedule_row(schedule)
         if expected_rev == 0:
-            statement, row = _INSERT, (*key, *values)
-        return await self._write(statement, row) > 0
+            return await self._write(INSERT_SCHEDULE, row) > 0
+        key, values = row[:2], row[2:]
+        return await self._write(_UPDATE, (*values, *key, expected_rev)) > 0
 
     async def delete_schedule(self, pipeline_id: PipelineId, trigger_id: str) -> None:
         """Forget a schedule; nothing happens if there is none."""

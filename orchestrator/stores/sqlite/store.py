@@ -16,12 +16,14 @@ from orchestrator.stores.sqlite.inbox import Inbox
 from orchestrator.stores.sqlite.items import Items
 from orchestrator.stores.sqlite.listing import RunLists
 from orchestrator.stores.sqlite.logs import Logs
+from orchestrator.stores.sqlite.outbox import Outbox
 from orchestrator.stores.sqlite.payloads import Payloads
 from orchestrator.stores.sqlite.pipelines import Pipelines
 from orchestrator.stores.sqlite.retention import Retention
 from orchestrator.stores.sqlite.runs import Runs
 from orchestrator.stores.sqlite.schedules import Schedules
 from orchestrator.stores.sqlite.statistics import Statistics
+from orchestrator.stores.sqlite.transfer import Transfer, require_whole
 
 
 class SqliteStore(
@@ -33,13 +35,17 @@ class SqliteStore(
     Payloads,
     Logs,
     Inbox,
+    Outbox,
     Statistics,
     Retention,
     Pipelines,
     Schedules,
     Fleet,
+    Transfer,
 ):
-    """`orchestrator.store.Store` on SQLite. `open` and `temporary` make one; it belongs to the event loop it was made in.
+    """`orchestrator.transfer.store.TransferStore` on SQLite.
+
+    `open` and `temporary` make one; it belongs to the event loop it was made in.
 
     ``random_bytes`` makes secret keys.
     """
@@ -54,10 +60,11 @@ class SqliteStore(
     ) -> AsyncIterator["SqliteStore"]:
         """The store in a data folder, which is made if need be; closed, and the folder let go of, at the end of the block.
 
-        Raises `StoreError` if another process uses the folder, or if what is there can't be used.
+        Raises `StoreError` if another process uses the folder, or if what is there can't be used, or is a part of something.
         """
         database = await Database.open(folder)
         try:
+            await require_whole(database)
             yield cls(database, random_bytes=random_bytes)
         finally:
             await database.close()

@@ -1,4 +1,4 @@
-"""Small, whole commits for tests of the SQLite store alone; what all stores must do has a suite and builders of its own."""
+"""Small, whole commits for tests of one store alone; what all stores must do has a suite and builders of its own."""
 
 from dataclasses import replace
 

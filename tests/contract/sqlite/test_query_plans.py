@@ -14,19 +14,23 @@ from flume.ids import Instance, Millis, PipelineId, RunId, ScopePath
 from flume.pipeline import PipelineStatus
 from orchestrator.state import RunStatus, Scope
 from orchestrator.store import (
+    Audience,
     AuditEntry,
+    Backlog,
     InboxEntry,
     LogFilter,
     LogLine,
     OrchestratorRecord,
+    OutboxEntry,
     Payload,
     PipelineFilter,
     RunFilter,
     Schedule,
-    Store,
 )
 from orchestrator.stores.sqlite.database import Database
 from orchestrator.stores.sqlite.store import SqliteStore
+from orchestrator.transfer.exporting import records_of
+from orchestrator.transfer.store import TransferStore
 from tests.contract.sqlite.building import PIPELINE, commit_of, pipeline, run_id, version
 
 GROWING = {
@@ -52,6 +56,9 @@ EXCEPTIONS = {
     "SCAN schedules",
 }
 """The indexes and tables that are gone through from end to end, and why that may be."""
+
+STOPS_AT_ONCE = "SELECT NOT EXISTS (SELECT 1 FROM pipelines)"
+"""How the statement begins that asks of each table whether it has any row: SQLite calls that a scan too."""
 
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
@@ -135,6 +142,7 @@ async def seen(tmp_path):
         await use_pipelines(store)
         await use_fleet(store)
         await use_retention(store)
+        await use_transfer(store, tmp_path / "target")
         return seen
 
 
@@ -142,11 +150,12 @@ async def use_runs(store):
     done = Scope(RunStatus.COMPLETED, {}, {}, 0)
     line = LogLine(Instance("first"), 1, 0, Millis(1), "info", "hello")
     payload = Payload("d" * 24, b"1")
+    event = OutboxEntry("1.started", Audience.HERE, "gone", Millis(1), {})
     await store.commit(
         [
             commit_of(1, start_key="key:1", items={ScopePath("each[0]"): done}, payloads=(payload,), logs=(line,)),
             commit_of(2, start_key="key:1"),
-            commit_of(1, 1, owner="gone", inbox=("f" * 24,)),
+            commit_of(1, 1, owner="gone", inbox=("f" * 24,), outbox=(event,)),
             commit_of(1, 5),
         ]
     )
@@ -157,13 +166,22 @@ async def use_runs(store):
     await store.put_inbox(InboxEntry("e" * 24, run_id(1), Instance("first"), 1, "result", {}, Millis(1)))
     await store.read_inbox(run_id(1))
     await store.inbox_runs("gone", limit=10)
+    await store.take_over_outbox("me", live_owners=("me",))
+    assert await store.read_outbox("me", Audience.HERE, limit=10) == (replace(event, owner="me"),)
+    assert await store.read_outbox("me", Audience.HERE, limit=10, after=event) == ()
+    assert await store.outbox_backlogs("me") == {Audience.HERE: Backlog(1, Millis(1))}
+    assert await store.drop_outbox("me", Audience.OUTSIDE, before=Millis(9)) == 0
+    await store.delete_outbox([event])
     await store.claim_runs("me", now=Millis(1), live_owners=("me",), commit_id="1", limit=10)
     await store.claim_run(run_id(1), "you", live_owners=("you",), commit_id="2")
-    await store.read_items(run_id(1), Instance("each"))
+    await store.unfinished_runs("you", limit=10)
+    for status in (None, RunStatus.COMPLETED, RunStatus.FAILED):
+        await store.read_items(run_id(1), Instance("each"), status=status)
     await store.copy_items(run_id(1), run_id(2), Instance("each"))
     await store.save_payload(run_id(3), payload)
     await store.keep_payloads(run_id(1), [payload.id])
     await store.read_payload(payload.id)
+    await store.release_payloads(run_id(3), [payload.id])
     await store.count_unfinished()
     assert [each.run.id async for each in store.stored_runs()] == [run_id(1)]
 
@@ -199,7 +217,7 @@ async def use_pipelines(store):
     await store.pipeline_by_path("default", "in")
     for namespace in (None, "default"):
         await store.list_pipelines(PipelineFilter(namespace), limit=10)
-        wanted = PipelineFilter(namespace, PipelineStatus.ACTIVE, ("team", "blue"), "dem")
+        wanted = PipelineFilter(namespace, PipelineStatus.ACTIVE, ("team", "blue"), "dem", "event")
         await store.list_pipelines(wanted, limit=10)
     await store.read_version(PIPELINE, 1)
     await store.list_versions(PIPELINE, limit=10)
@@ -235,6 +253,31 @@ async def use_retention(store):
         await store.delete_expired(now, limit=10)
 
 
+async def use_transfer(store, folder):
+    """Moves what is made for that: a run with an item, a line and a payload, and everything that is no run's."""
+    await store.create_pipeline(pipeline(), version())
+    await store.save_schedule(Schedule(PIPELINE, "nightly", "digest", Millis(1), rev=1), expected_rev=0)
+    await store.append_audit(AuditEntry("c" * 24, Millis(1), "default", "ada", "", "pipeline.create", "pipelines/demo"))
+    items = {ScopePath("each[0]"): Scope(RunStatus.COMPLETED, {}, {}, 0)}
+    event = OutboxEntry("2.started", Audience.HERE, "gone", Millis(1), {})
+    line = LogLine(Instance("first"), 1, 0, Millis(1), "info", "hello")
+    held = (Payload("d" * 24, b"1"),)
+    await store.commit([commit_of(7, items=items, payloads=held, logs=(line,), outbox=(event,))])
+    await store.keep_payloads(run_id(8), [held[0].id])
+    await store.put_inbox(InboxEntry("e" * 24, run_id(7), Instance("first"), 1, "result", {}, Millis(1)))
+    records = [record async for record in records_of(store, pytest.fail)]
+    async with watched_store(folder) as (target, seen):
+        target.seen = seen
+        assert await target.is_empty()
+        await target.begin_import()
+        await target.restore(records)
+        await target.end_import()
+        await target.require_whole()
+        assert [each async for each in records_of(target, pytest.fail)] == records
+    store.seen.plans |= seen.plans
+    store.seen.methods |= seen.methods
+
+
 def gone_through(step):
     """The table that a step of a plan goes through from end to end, if it does."""
     found = re.match(r"SCAN (\w+)", step)
@@ -243,7 +286,7 @@ def gone_through(step):
 
 async def test_nothing_goes_through_a_table_that_grows_with_history(seen):
     for statement, steps in seen.plans.items():
-        for step in steps:
+        for step in () if statement.startswith(STOPS_AT_ONCE) else steps:
             assert step in EXCEPTIONS or gone_through(step) not in GROWING, (step, statement)
 
 
@@ -259,7 +302,7 @@ async def test_each_index_is_used(seen, database):
 
 
 async def test_each_method_of_a_store_was_called(seen):
-    methods = {name for part in Store.__mro__ for name in vars(part) if not name.startswith("_")}
+    methods = {name for part in TransferStore.__mro__ for name in vars(part) if not name.startswith("_")}
     assert methods - seen.methods == set()
 
 
@@ -273,6 +316,7 @@ async def test_no_list_sorts_more_than_it_shows(tmp_path):
         await store.list_versions(PIPELINE, limit=10)
         await store.read_logs(RunId("1" * 24))
         await store.read_items(RunId("1" * 24), Instance("each"))
+        await store.read_items(RunId("1" * 24), Instance("each"), status=RunStatus.FAILED)
     sorting = {
         statement: steps
         for statement, steps in seen.plans.items()

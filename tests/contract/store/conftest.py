@@ -1,12 +1,14 @@
 """What the contract suite of stores needs: an empty store of each implementation, and builders for what goes in.
 
-The suite knows `orchestrator.store.Store` and nothing else. Another implementation joins by one entry in `OPENERS`.
+The suite knows `orchestrator.store.Store` and nothing else. Another implementation joins by one fixture and its name in
+`STORES`.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -24,21 +26,24 @@ from orchestrator.state import (
     TriggerRecord,
 )
 from orchestrator.store import (
+    Audience,
     AuditEntry,
     Commit,
     CommitResult,
     InboxEntry,
     LogLine,
     OrchestratorRecord,
+    OutboxEntry,
     PipelineRecord,
     Schedule,
     Store,
     Verdict,
     VersionRecord,
 )
+from orchestrator.stores.mongo.store import MongoStore
 from orchestrator.stores.sqlite.store import SqliteStore
 
-OPENERS: Mapping[str, Callable[[Path], AbstractAsyncContextManager[Store]]] = {"sqlite": SqliteStore.open}
+STORES = ("sqlite", "mongo")
 
 PIPELINE = PipelineId("a" * 24)
 OTHER_PIPELINE = PipelineId("b" * 24)
@@ -136,6 +141,13 @@ class Build:
         facts.setdefault("at", Millis(10 * number))
         return InboxEntry(f"{number:024x}", self.run_id(run), **facts)
 
+    def event(self, number: int, **facts: Any) -> OutboxEntry:
+        facts.setdefault("audience", Audience.HERE)
+        facts.setdefault("owner", "me")
+        facts.setdefault("at", Millis(10 * number))
+        facts.setdefault("event", {"specversion": "1.0", "id": f"e{number}", "source": "/s", "type": "t"})
+        return OutboxEntry(f"{number:024x}.completed", **facts)
+
     def pipeline(self, name: str = "demo", **facts: Any) -> PipelineRecord:
         facts.setdefault("id", PIPELINE)
         facts.setdefault("namespace", "default")
@@ -189,10 +201,22 @@ def build() -> Build:
     return Build()
 
 
-@pytest.fixture(params=OPENERS.values(), ids=OPENERS.keys())
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with request.param(tmp_path / "data") as opened:
+@pytest.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    opening: AbstractAsyncContextManager[Store] = request.getfixturevalue(f"opening_{request.param}")
+    async with opening as opened:
         yield opened
+
+
+@pytest.fixture
+def opening_sqlite(tmp_path: Path) -> AbstractAsyncContextManager[Store]:
+    return SqliteStore.open(tmp_path / "data")
+
+
+@pytest.fixture
+def opening_mongo(mongodb_url: str) -> AbstractAsyncContextManager[Store]:
+    # Watched by one connection: the driver forgets a second one if it is closed just while that connects.
+    return MongoStore.open(f"{mongodb_url}&serverMonitoringMode=poll", f"flume-{uuid4().hex}")
 
 
 @pytest.fixture

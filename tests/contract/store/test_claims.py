@@ -100,3 +100,14 @@ async def test_one_run_is_claimed_if_nobody_alive_owns_it(store, build, keep):
     assert claims == [True, True, False, False, False]
     owners = [(stored.owner, stored.rev) async for stored in store.stored_runs()]
     assert owners == [("me", 2), ("me", 2), ("you", 1), ("me", 1)]
+
+
+async def test_the_unfinished_runs_of_an_owner_are_those_that_it_has_to_go_on_with(store, build, keep):
+    await keep(build.run(1), owner="me")
+    await keep(build.run(2, RunStatus.PENDING), owner="me", wake_at=900)
+    await keep(build.run(3), owner="you")
+    await keep(build.run(4))
+    await keep(build.run(5, RunStatus.COMPLETED, completed_at=1), owner="me")
+    await keep(build.run(6, state_version=STATE_VERSION + 1), owner="me")
+    assert sorted(await store.unfinished_runs("me", limit=9)) == [build.run_id(1), build.run_id(2)]
+    assert len(await store.unfinished_runs("me", limit=1)) == 1

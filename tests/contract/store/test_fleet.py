@@ -8,9 +8,10 @@ from flume.errors import RequestError
 async def test_a_lease_is_written_and_renewed(store, build):
     await store.renew_lease(build.replica("one"))
     await store.renew_lease(build.replica("two", lease_until=5))
-    await store.renew_lease(build.replica("one", lease_until=20_000))
+    renewed = build.replica("one", lease_until=20_000, version="1.2.3", runs=7)
+    await store.renew_lease(renewed)
     replicas = sorted(await store.list_orchestrators(), key=lambda replica: replica.id)
-    assert replicas == [build.replica("one", lease_until=20_000), build.replica("two", lease_until=5)]
+    assert replicas == [renewed, build.replica("two", lease_until=5)]
 
 
 async def test_a_replica_that_stopped_is_forgotten(store, build):

@@ -13,6 +13,21 @@ async def test_items_come_by_rising_index(store, build, keep):
     assert [index for index, _ in await store.read_items(build.run_id(1), EACH, after=0, limit=2)] == [1, 2]
 
 
+async def test_items_of_one_status_come_page_by_page(store, build, keep):
+    failed = {f"each[{index}]": build.scope(RunStatus.FAILED) for index in (3, 7, 12)}
+    others = {"each[0]": build.scope(), "each[5]": build.scope(RunStatus.COMPLETED)}
+    await keep(build.run(1, items={**failed, **others, "each[3].each[1]": build.scope(RunStatus.FAILED)}))
+
+    async def found(status, **page):
+        return [index for index, _ in await store.read_items(build.run_id(1), EACH, status=status, **page)]
+
+    assert await found(RunStatus.FAILED) == [3, 7, 12]
+    assert await found(RunStatus.FAILED, after=3, limit=1) == [7]
+    assert await found(RunStatus.RUNNING) == [0]
+    assert await found(RunStatus.COMPLETED) == [5]
+    assert await found(RunStatus.CANCELLED) == []
+
+
 async def test_an_item_comes_back_as_it_was_committed(store, build, keep):
     item = build.scope(
         RunStatus.FAILED,

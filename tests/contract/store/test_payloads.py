@@ -25,3 +25,16 @@ async def test_a_payload_that_is_saved_again_replaces_itself(store, build):
 
 async def test_a_payload_that_does_not_exist_is_none(store):
     assert await store.read_payload("e" * 24) is None
+
+
+async def test_a_payload_that_its_run_lets_go_of_is_gone_and_another_runs_stays(store, build):
+    for each in ("a", "b", "c"):
+        await store.save_payload(build.run_id(1), Payload(each * 24, b"1"))
+    assert await store.keep_payloads(build.run_id(2), ["b" * 24])
+
+    await store.release_payloads(build.run_id(1), ["a" * 24, "b" * 24, "f" * 24])
+    await store.release_payloads(build.run_id(1), ["a" * 24])
+
+    assert [await store.read_payload(each * 24) is None for each in ("a", "b", "c")] == [True, False, False]
+    await store.release_payloads(build.run_id(2), ["b" * 24])
+    assert await store.read_payload("b" * 24) is None

@@ -116,6 +116,18 @@ async def test_filters_narrow_a_list_of_pipelines(store, build):
     assert await names(store, PipelineFilter("default", status=PipelineStatus.DRAFT)) == ["default/draft"]
 
 
+async def test_pipelines_are_found_by_the_type_of_a_trigger_that_they_list(store, build):
+    event, cron = (
+        {"type": "event", "id": "a", "filters": [{"exact": {"type": "cron"}}]},
+        {"type": "cron", "id": "event"},
+    )
+    for number, triggers in enumerate([(cron, event), (cron,), (), (event,)]):
+        await store.create_pipeline(build.pipeline(f"p{number}", id=numbered(number), triggers=triggers), None)
+    assert await names(store, PipelineFilter(None, trigger_type="event"), limit=1) == ["default/p0", "default/p3"]
+    assert await names(store, PipelineFilter("default", trigger_type="cron")) == ["default/p0", "default/p1"]
+    assert await names(store, PipelineFilter("default", trigger_type="webhook")) == []
+
+
 async def test_a_cursor_of_another_kind_is_refused(store, build):
     with pytest.raises(RequestError, match="cursor"):
         await store.list_pipelines(PipelineFilter(None), limit=1, cursor="WzFd")

@@ -44,13 +44,14 @@ class Site:
 
 @asynccontextmanager
 async def opened(
-    *, tokens="", listen_host="127.0.0.1", is_open=False, max_runs=20_000, **access
+    *, tokens="", listen_host="127.0.0.1", is_open=False, max_runs=20_000, max_memory_mib=None, secrets=None, **access
 ) -> AsyncIterator[Site]:
     metrics = Metrics()
-    composition = Composition(Settings(grace=0, max_runs=max_runs), {}, None, observer=metrics, fires_schedules=False)
+    settings, secrets = Settings(grace=0, max_runs=max_runs, max_memory_mib=max_memory_mib), secrets or {}
+    composition = Composition(settings, secrets, None, observer=metrics, fires_schedules=False)
     async with local_orchestrator(composition) as orchestrator:
         allowed = access_for(listen_host=listen_host, tokens=parse_tokens(tokens), is_open=is_open, **access)
-        app = create_app(orchestrator, allowed, version="1.2.3", metrics=metrics)
+        app = create_app(orchestrator, allowed, version="1.2.3", metrics=metrics, secrets=secrets)
         transport = httpx.ASGITransport(app, client=("192.0.2.7", 4000))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
             yield Site(orchestrator, app, client)

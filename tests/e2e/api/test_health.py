@@ -1,6 +1,8 @@
+import asyncio
 import re
 
 from flume.errors import StoreError
+from orchestrator.admission import FEW
 
 RETRIED = """\
 apiVersion: flume/v1
@@ -75,6 +77,57 @@ nodes: [{id: wait, type: delay, config: {duration: 4s}}]  # shorter than what ma
 """
 
 
+async def test_a_process_with_enough_to_do_does_not_read_large_data_of_starts_and_takes_all_else(open_site) -> None:
+    async def pieces():
+        for _ in range(3):
+            yield b" " * 1024 * 1024
+
+    async with open_site(max_runs=1) as site:
+        await site.save(WAITING)
+        await site.call("POST", "/api/v1/pipelines/hello/invoke")
+        json = {"Content-Type": "application/json"}
+        refused = await site.call("POST", "/api/v1/pipelines/hello/invoke", content=pieces(), headers=json)
+        event = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t", "Content-Type": "text/plain"}
+        taken = await site.call("POST", "/events", content=b"x" * 100_000, headers=event)
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert refused.json()["detail"] == "there is no room for more runs just now"
+    assert taken.status_code == 202
+
+
+async def test_a_process_with_more_memory_than_it_may_have_takes_on_no_more_than_few_runs(open_site) -> None:
+    async with open_site(max_memory_mib=1) as site:
+        await site.save(WAITING)
+        taken = [await site.call("POST", "/api/v1/pipelines/hello/invoke") for _ in range(FEW)]
+        refused = await site.call("POST", "/api/v1/pipelines/hello/invoke")
+
+    assert {each.status_code for each in taken} == {202}
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert "fill the 1 MiB" in refused.json()["detail"]
+
+
+async def test_a_process_that_stops_is_not_ready(site) -> None:
+    await site.orchestrator.engine.stop()
+
+    ready = await site.call("GET", "/readyz")
+
+    assert (ready.status_code, ready.json()["detail"]) == (503, "Flume is stopping")
+
+
+async def test_a_store_that_does_not_answer_makes_the_process_not_ready_before_the_asker_gives_up(
+    site, monkeypatch
+) -> None:
+    async def silence() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(site.orchestrator.store, "check", silence)
+    monkeypatch.setattr("orchestrator.api.health.CHECK_S", 0.01)
+
+    ready = await site.call("GET", "/readyz")
+
+    assert (ready.status_code, "has not answered" in ready.json()["detail"]) == (503, True)
+
+
 async def test_a_process_with_enough_to_do_says_when_to_come_back(open_site) -> None:
     async with open_site(max_runs=1) as site:
         await site.save(WAITING)
@@ -84,4 +137,5 @@ async def test_a_process_with_enough_to_do_says_when_to_come_back(open_site) -> 
 
     assert (first.status_code, second.status_code, second.json()["code"]) == (202, 429, "unavailable")
     assert second.headers["retry-after"] == "1"
+    assert "1 runs are under way here already" in second.json()["detail"]
     assert "flume_leases 1.0" in gauge

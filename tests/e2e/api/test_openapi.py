@@ -57,7 +57,7 @@ def address():
 DESCRIPTION = describe_api(create_app(None, access_for(listen_host="127.0.0.1"), version="1"))  # nothing is called yet
 SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
 # Streams do not end by themselves, hooks answer what a pipeline wants, and a tested node may take its time.
-LEFT_OUT = ("/events", ":test", "/hooks/{namespace}/{path}")
+LEFT_OUT = ("/v1/events", "}/events", ":test", "/hooks/{namespace}/{path}")
 OPERATIONS = {
     operation.label: operation
     for operation in (result.ok() for result in SCHEMA.get_all_operations())

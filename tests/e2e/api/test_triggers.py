@@ -79,3 +79,20 @@ async def test_firing_starts_a_run_as_that_trigger_with_its_data_or_the_callers(
     assert (later.status_code, later.headers["location"]) == (202, later.json()["links"]["self"])
     entry = (await site.call("GET", "/api/v1/audit?target=triggers/hello/nightly")).json()["items"][0]
     assert (entry["action"], entry["after"]) == ("trigger.fire", {"run": own["id"]})
+
+
+async def test_an_event_trigger_is_fired_with_an_event_that_might_have_come(site) -> None:
+    triggers = """\
+  - {type: event, attributes: {type: com.example.paid}}
+  - {type: event, id: any, filters: [{prefix: {source: /shop}}]}
+"""
+    await site.save(TIMED.replace("nodes:", f"{triggers}nodes:"))
+    wait = {"Prefer": "wait=5"}
+
+    paid = (await site.call("POST", f"{URL}/event/fire", json={"item": "lamp"}, headers=wait)).json()
+    any_type = (await site.call("POST", f"{URL}/any/fire", headers=wait)).json()
+
+    event = paid["output"]["event"]
+    assert (event["specversion"], event["type"], event["source"]) == ("1.0", "com.example.paid", f"{URL}/event")
+    assert (event["time"][-1], paid["output"]["data"], paid["trigger"]["id"]) == ("Z", {"item": "lamp"}, "event")
+    assert any_type["output"]["event"]["type"] == "dev.flume.trigger.fired"

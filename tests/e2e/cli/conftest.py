@@ -1,44 +1,17 @@
-"""Runs the command in this process, as the script would; only what needs a process of its own starts one."""
+"""Servers that commands talk to, and documents for them."""
 
 import asyncio
-import io
-import sys
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from flume.cli.main import main
 from flume.cli.serving import serving
 from flume.cli.settings import read_settings
+from flume.cli.stores import mongodb_url_of
 
 ROOT = Path(__file__).parents[3]
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def flume(capsys, monkeypatch):
-    """Calls the command with arguments; what it printed and how it ended."""
-    monkeypatch.setenv("LOG_LEVEL", "info")
-
-    def call(*arguments, stdin=""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        with pytest.raises(SystemExit) as left:
-            main([str(each) for each in arguments])
-        printed = capsys.readouterr()
-        return Done(left.value.code or 0, printed.out, printed.err)
-
-    return call
 
 
 @pytest.fixture
@@ -72,8 +45,9 @@ def hello():
 class ServerThread:
     """A whole server at work in a thread of its own; `url` is its address."""
 
-    def __init__(self, folder, token=""):
-        self._settings = read_settings({"FLUME_DATA": str(folder), "FLUME_API_TOKEN": token, "FLUME_GRACE": "0"})
+    def __init__(self, folder, token="", **variables):
+        fixed = {"FLUME_DATA": str(folder), "FLUME_API_TOKEN": token, "FLUME_GRACE": "0"}
+        self._settings = read_settings({**fixed, **variables})
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self.url = ""
@@ -89,7 +63,8 @@ class ServerThread:
 
     async def _serve(self):
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with serving(self._settings, "127.0.0.1", 0, secrets={}) as server:
+        mongodb_url = mongodb_url_of(self._settings, is_enough=True)
+        async with serving(self._settings, "127.0.0.1", 0, secrets={}, mongodb_url=mongodb_url) as server:
             self.url = server.url
             self._ready.set()
             await self._stop.wait()
@@ -97,9 +72,13 @@ class ServerThread:
 
 @pytest.fixture
 def start_server(tmp_path):
-    """Starts a server on a data folder of its own, with a token if one is given; its address."""
+    """Starts a server on a data folder of its own, with a token or more variables if some are given; its address."""
     with ExitStack() as stack:
-        yield lambda token="": stack.enter_context(ServerThread(tmp_path / "data", token)).url
+
+        def start(token="", **variables):
+            return stack.enter_context(ServerThread(tmp_path / "data", token, **variables)).url
+
+        yield start
 
 
 @pytest.fixture

@@ -7,12 +7,17 @@ from orchestrator.api.openapi import describe_api
 
 VERBS = {
     "GET /api/v1/audit": "audit",
+    "GET /api/v1/caller": "get",
     "GET /api/v1/events": "get",
+    "GET /api/v1/functions": "get",
+    "GET /api/v1/functions/{name}": "describe",
     "GET /api/v1/logs": "logs",
     "GET /api/v1/nodes": "get",
     "GET /api/v1/nodes/{type}": "describe",
     "POST /api/v1/nodes/{type}:test": "nodes test",
     "GET /api/v1/payloads/{payload_id}": "describe",
+    "GET /api/v1/orchestrator": "get",
+    "GET /api/v1/orchestrators": "get",
     "GET /api/v1/pipelines": "get",
     "POST /api/v1/pipelines": "apply",
     "POST /api/v1/pipelines:validate": "validate",
@@ -41,6 +46,7 @@ VERBS = {
     "GET /api/v1/runs/{run_id}/nodes/{node}/items": "describe",
     "POST /api/v1/runs/{run_id}/rerun": "rerun",
     "POST /api/v1/runs/{run_id}/retry": "retry",
+    "GET /api/v1/secrets": "get",
     "GET /api/v1/stats": "stats",
     "GET /api/v1/triggers": "get",
     "GET /api/v1/triggers/{pipeline}/{id}": "describe",
@@ -50,7 +56,7 @@ VERBS = {
     "GET /readyz": "get",
 }
 
-FOR_MACHINES = ("/metrics", "/hooks/")
+FOR_MACHINES = ("/metrics", "/hooks/", "/events", "/api/v1/platform-reports", "/api/v1/cluster/")
 
 
 def test_every_action_of_the_api_has_a_verb():

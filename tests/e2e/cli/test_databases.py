@@ -22,7 +22,7 @@ nodes:
   - id: count
     type: mongodb-query
     config: {database: DATABASE, collection: articles, operation: count}
-    inputs: {filter: {_id: {$oid: "{{ insert.output }}"}, at: {$lte: "{{ $now }}"}}}
+    inputs: {filter: {_id: {$oid: "{{ insert.output }}"}, at: {$type: date, $lte: "{{ $now }}"}}}
   - id: set
     type: redis-set
     config: {key: "DATABASE:count"}

@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 import pytest
 
 from flume.nodes import registry
+from flume.nodes.describe import describe
+from flume.nodes.descriptions import read_description
 
 pytestmark = pytest.mark.slow
 
@@ -78,20 +80,95 @@ def test_init_overwrites_nothing(flume, write, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["pytest.ini"]
 
 
-def test_a_new_node_can_be_loaded_and_shown(flume, tmp_path):
-    assert flume("nodes", "new", "send-mail", "--dir", tmp_path).code == 0
-    shown = flume("nodes", "show", "send-mail", "--nodes", tmp_path)
-    assert "text  string, required" in shown.out
-    described = json.loads(flume("nodes", "describe", "send-mail", "--nodes", tmp_path).out)
-    assert described["inputSchema"]["required"] == ["text"]
-    assert flume("nodes", "new", "Send_Mail", "--dir", tmp_path).code == 2
+def test_a_folder_is_described_by_its_bare_name_unless_a_type_has_it(flume, write, monkeypatch, tmp_path):
+    write("nodes/empty.py", "")
+    write("template/empty.py", "")
+    monkeypatch.chdir(tmp_path)
+
+    assert "nodes: no node types" in flume("nodes", "describe", "nodes").err
+    assert flume("nodes", "describe", "template").out.startswith("template  (version 1")
 
 
-def test_the_new_node_leaves_the_global_registry_alone(flume, tmp_path):
-    flume("nodes", "new", "lonely", "--dir", tmp_path)
+def test_a_new_node_is_described_from_its_file_and_shown_by_its_name(flume, tmp_path):
+    assert flume("nodes", "new", "send-mail", tmp_path).code == 0
+    for done in (
+        flume("nodes", "describe", tmp_path / "send_mail.py"),
+        flume("nodes", "show", "send-mail", "--nodes", tmp_path),
+    ):
+        assert (done.code, done.err) == (0, "")
+        assert done.out.startswith(f"send-mail  (version 1, custom, from {tmp_path / 'send_mail.py'})")
+        assert "runs on cpu; may run on cpu, gpu, job" in done.out
+        assert "text  string, required" in done.out
+
+
+def test_a_description_for_programs_is_whole(flume, tmp_path):
+    flume("nodes", "new", "send-mail", tmp_path)
+    (described,) = json.loads(flume("nodes", "describe", tmp_path, "-o", "json").out)
+    assert read_description(described).input_schema["required"] == ["text"]
+    assert json.loads(flume("nodes", "describe", "send-mail", "--nodes", tmp_path, "-o", "json").out) == described
+
+
+def test_describing_files_tells_what_is_wrong_with_them_and_shows_the_rest(flume, write, tmp_path):
+    flume("nodes", "new", "send-mail", tmp_path)
+    broken = write("broken.py", "class Broken(Node):\n    run_on = 'cpu'\n")
+    done = flume("nodes", "describe", tmp_path)
+    assert done.code == 1
+    assert done.out.startswith("send-mail ")
+    assert done.err == f"{broken}: line 1: NameError: name 'Node' is not defined\n"
+    done = flume("nodes", "describe", write("empty.py", ""))
+    assert (done.code, done.out) == (1, "")
+    assert "no node types: a class counts once it is given to registry.register" in done.err
+    done = flume("nodes", "describe", "./missing.py")
+    assert (done.code, done.err) == (1, "missing.py: no such file or folder\n")
+
+
+def test_the_test_of_a_new_node_passes_and_finds_a_fault(flume, tmp_path):
+    # The name is that of a module of Python, which the test must not put in its place.
+    flume("nodes", "new", "email", tmp_path / "nodes")
+    test = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "nodes"]
+    done = subprocess.run(test, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout.splitlines()[-1].split(" in ")[0]) == (0, "2 passed")
+    file = tmp_path / "nodes" / "email.py"
+    file.write_text(file.read_text().replace("self.config.prefix + ", ""))
+    done = subprocess.run(test, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout.splitlines()[-1].split(" in ")[0]) == (1, "1 failed, 1 passed")
+
+
+@pytest.mark.parametrize("name", ["none", "node", "node-input", "class", "x", "a" * 63])
+def test_the_file_of_a_new_node_is_right_whatever_its_name(flume, tmp_path, name):
+    flume("nodes", "new", name, tmp_path)
     with registry.collecting() as classes:
-        runpy.run_path(str(tmp_path / "lonely.py"))
-    assert [each.name for each in classes] == ["lonely"]
+        runpy.run_path(str(tmp_path / f"{name.replace('-', '_')}.py"))
+    assert [describe(each).name for each in classes] == [name]
+    assert name not in registry
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("Send_Mail", "use small letters, digits and hyphens, beginning with a letter; perhaps send-mail"),
+        ("3d", "use small letters, digits and hyphens, beginning with a letter\n"),
+        ("../evil", "can't be a node type's name"),
+        ("template", "there is a node type 'template' already"),
+        ("functions", "'functions' is the name of a part of Flume"),
+        ("test-mail", "would be taken for one of tests"),
+    ],
+)
+def test_a_name_that_a_new_node_can_not_have_is_refused(flume, tmp_path, name, complaint):
+    done = flume("nodes", "new", name, tmp_path)
+    assert done.code == 2
+    assert complaint in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("taken", ["send_mail.py", "tests/test_send_mail.py"])
+def test_a_new_node_overwrites_nothing(flume, write, tmp_path, taken):
+    file = write(taken, "mine")
+    done = flume("nodes", "new", "send-mail", tmp_path)
+    assert done.code == 1
+    assert f"{file} is there already; nothing was written" in done.err
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == [file]
+    assert file.read_text() == "mine"
 
 
 def test_nodes_are_listed_with_what_they_do(flume):

@@ -57,6 +57,23 @@ def test_pipelines_are_listed_described_and_deleted(flume, greeter):
     assert "no pipeline 'greeter'" in gone.err
 
 
+@pytest.mark.parametrize("arguments", [["timed"], ["timed/often", "often"]])
+def test_fire_wants_one_trigger(flume, arguments):
+    done = flume("fire", *arguments)
+
+    assert (done.code, "name one trigger: PIPELINE TRIGGER, or PIPELINE/TRIGGER" in done.err) == (2, True)
+
+
+def test_a_kind_is_listed_by_its_singular_too_and_another_is_refused_in_words(flume, greeter):
+    assert flume("get", "pipeline").out == flume("get", "pipelines").out
+    done = flume("get", "pipes")
+    assert done.code == 2
+    assert (
+        "expected one of pipelines, runs, triggers, nodes, functions, secrets, orchestrators, and 'pipes' is none"
+        in done.err
+    )
+
+
 def test_invoke_prints_the_id_or_waits_for_the_output(flume, greeter):
     assert len(run_of(flume("invoke", "greeter"))) == 24
     assert flume("invoke", "greeter", "-d", "name=Ada", "--wait").out == "Hello Ada\n"
@@ -84,6 +101,7 @@ def test_a_run_that_fails_gives_exit_code_1_and_can_be_retried_and_run_again(flu
     assert f"flume describe run {run}" in failed.err
     assert flume("retry", run, "--follow").code == 1
     assert len(run_of(flume("rerun", run, "--from", "boom"))) == 24
+    assert len(run_of(flume("rerun", run))) == 24
     assert len(json.loads(flume("get", "runs", "--pipeline", "fails", "--status", "failed", "-o", "json").out)) >= 2
     again = flume("retry", "--pipeline", "fails")
     assert f"run {run} goes on as " in again.out
@@ -140,6 +158,7 @@ def test_a_pipeline_is_paused_and_resumed_and_so_is_a_trigger(flume, server, wri
     assert flume("pause", "timed", "--trigger", "often").out == "trigger often of timed is off\n"
     assert flume("get", "triggers").out.splitlines()[1].split()[:4] == ["timed", "often", "interval", "no"]
     assert flume("fire", "timed", "often", "-d", "name=you", "--wait").out == "Hello you\n"
+    assert flume("fire", "timed/often", "-d", "name=you", "--wait").out == "Hello you\n"
     assert "interval" in flume("describe", "trigger", "timed/often").out
     assert flume("describe", "trigger", "timed").code == 2
 
@@ -164,8 +183,10 @@ def test_the_audit_log_and_statistics_are_printed(flume, greeter):
 def test_node_types_and_the_server_itself_are_listed_and_a_node_is_tried(flume, server):
     assert any(line.startswith("template ") for line in flume("get", "nodes").out.splitlines())
     assert "json-transform" in flume("describe", "node", "json-transform").out
-    line = flume("get", "orchestrators").out.splitlines()[1].split()
-    assert (line[0], line[-1]) == (server, "yes")
+    heading, line = flume("get", "orchestrators", "-o", "wide").out.splitlines()
+    assert heading.split() == ["ID", "HOST", "PID", "VERSION", "STARTED", "ALIVE", "LEASE", "RUNS", "URL", "READY"]
+    assert (line.split()[5], line.split()[-2:]) == ("yes", [server, "yes"])
+    assert flume("get", "secrets").out.split() == ["NAME", "SET", "USED", "BY"]
     assert flume("nodes", "test", "template", "-c", "template=2 is {{ 1 + 1 }}").out == '"2 is 2"\n'
     assert flume("nodes", "test", "error", "-c", "message=bad luck").code == 1
 
@@ -251,7 +272,7 @@ def test_a_token_is_kept_for_its_server_by_login_and_readable_by_its_owner_alone
         ["delete", "run", "x"],
         ["delete"],
         ["logs", "-f"],
-        ["rerun", "x"],
+        ["rerun"],
         ["login", "--server"],
     ],
 )

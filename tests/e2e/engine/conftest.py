@@ -4,12 +4,13 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eventing.attempts import OpenAttempts
 from eventing.in_process import InProcessExecutor
 from flume.cli.local import make_registry, wall_clock
 from flume.errors import StoreError
@@ -18,8 +19,8 @@ from flume.nodes import Node, NodeConfig, NodeInput
 from flume.nodes.node import NodeSettings
 from flume.pipeline import Lane
 from flume.source import read_source
-from orchestrator.bus import MemoryBus
-from orchestrator.engine import Limits
+from orchestrator.admission import Limits
+from orchestrator.buses.memory import MemoryBus
 from orchestrator.runs import Start
 from orchestrator.service import Options, Orchestrator, Parts, build_orchestrator
 from orchestrator.store import CommitResult, Verdict
@@ -240,11 +241,16 @@ async def opened(
     retention_days=0,
     crash_point=lambda name: None,
     fires_schedules=False,
+    is_fired_elsewhere=lambda schedule: False,
     inline_effects=256,
     lanes=None,
     bus=None,
+    run_event_sink=None,
+    traces=False,
+    attempts=None,
+    is_at_work=True,
 ) -> AsyncIterator[World]:
-    """An orchestrator at work for the length of the block."""
+    """An orchestrator for the length of the block, at work unless ``is_at_work`` is False."""
     secrets, does = secrets or {}, {} if does is None else does
     registry = make_registry(list(node_paths))
     for node_class in _node_classes(does):
@@ -256,6 +262,8 @@ async def opened(
         grace_s=grace_s,
         retention_days=retention_days,
         fires_schedules=fires_schedules,
+        is_fired_elsewhere=is_fired_elsewhere,
+        traces=traces,
     )
     async with (
         SqliteStore.temporary() if folder is None else SqliteStore.open(folder) as store,
@@ -271,9 +279,11 @@ async def opened(
                 clock=clock,
                 crash_point=crash_point,
                 jitter=jitter,
+                run_event_sink=run_event_sink,
+                attempts=attempts or OpenAttempts(),
             )
         )
-        async with orchestrator.working():
+        async with orchestrator.working() if is_at_work else nullcontext():
             yield World(orchestrator, does)
 
 

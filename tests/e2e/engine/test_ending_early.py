@@ -6,7 +6,7 @@ import pytest
 
 from flume.errors import UnavailableError
 from flume.ids import NodeId
-from orchestrator.engine import Limits
+from orchestrator.admission import Limits
 from orchestrator.state import NodeStatus, RunStatus
 from orchestrator.store import InboxEntry
 

@@ -1,7 +1,7 @@
 import pytest
 
 from orchestrator.janitor import BATCH, Janitor
-from orchestrator.store import AuditEntry
+from orchestrator.store import AuditEntry, OrchestratorRecord
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -46,3 +46,16 @@ async def test_a_store_that_is_down_is_tried_again(open_world, fragile):
     async with open_world(wrap=fragile) as world:
         fragile.store.broken, fragile.store.failing = ("delete_expired",), True
         assert not await Janitor(world.store, lambda: DAY_MS, retention_ms=1).clean()
+
+
+async def test_of_several_replicas_the_eldest_does_it(world):
+    await world.store.append_audit(entry(1, 0))
+    orchestrator = world.orchestrator
+    elder = OrchestratorRecord("elder", "box", 1, 0, orchestrator.clock() + DAY_MS)
+    janitor = Janitor(world.store, orchestrator.clock, retention_ms=1, leases=orchestrator.leases)
+    await world.store.renew_lease(elder)
+    await janitor.clean()
+    assert await kept(world.store) == [1]
+    await world.store.delete_orchestrator("elder")
+    await janitor.clean()
+    assert await kept(world.store) == []

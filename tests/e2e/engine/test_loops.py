@@ -155,7 +155,8 @@ async def test_the_memory_of_a_loop_does_not_grow_with_its_items(world):
     assert many - few < 2**20
 
 
-async def test_pure_items_are_committed_in_chunks(open_world, fragile):
+async def test_pure_items_are_committed_in_chunks(open_world, fragile, monkeypatch):
+    monkeypatch.setattr("orchestrator.engine.STRETCHES_AHEAD", 1)
     async with open_world(wrap=fragile) as world:
         await world.go(loop([value("x", "{{ item }}")], times=1000))
     sizes = [len(commit.items) for commit in fragile.store.kept]

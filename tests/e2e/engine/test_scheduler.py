@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from eventing.cloudevents import CloudEvent
 from flume.errors import ConflictError, StoreError, UnavailableError
 from flume.pipeline import PipelineStatus
 from orchestrator import scheduler
-from orchestrator.engine import Limits
+from orchestrator.admission import Limits
+from orchestrator.fired_elsewhere import PING
 from orchestrator.scheduler import Scheduler
 from orchestrator.store import RunFilter
 
@@ -95,6 +97,17 @@ async def test_what_was_missed_while_nobody_was_there(open_world, clock, tmp_pat
         assert await fired(world) == [*expected, "2026-03-01T12:40:00Z"]
 
 
+async def test_a_clock_that_was_set_back_does_not_keep_it_from_seeing_what_another_replica_changed(open_world, clock):
+    async with open_world(clock=clock) as world:
+        parts = world.orchestrator
+        other = Scheduler(store=parts.store, plans=parts.plans, runs=parts.runs, clock=clock)
+        await other.round()
+        clock.forward(-60 * MINUTE)
+        await world.keep(NOTE, **cron())
+        await other.round()
+        assert len(await parts.store.list_schedules()) == 1
+
+
 async def test_a_schedule_remembers_what_fired_last(open_world, clock):
     async with open_world(clock=clock) as world:
         await world.keep(NOTE, **cron(missed="all"))
@@ -165,6 +178,53 @@ async def test_a_paused_pipeline_does_nothing_and_makes_up_for_nothing(open_worl
         assert await fired(world) == ["2026-03-01T12:30:00Z"]
 
 
+class Interrupted:
+    """A store after, or before, one of whose calls something else happens, once."""
+
+    def __init__(self, store, call, meanwhile, *, is_before=False):
+        self._store, self._call, self._meanwhile, self._is_before = store, call, meanwhile, is_before
+
+    def __getattr__(self, name):
+        method = getattr(self._store, name)
+        if name != self._call or self._meanwhile is None:
+            return method
+
+        async def interrupted(*arguments, **options):
+            meanwhile, self._meanwhile = self._meanwhile, None
+            if self._is_before:
+                await meanwhile()
+            found = await method(*arguments, **options)
+            if not self._is_before:
+                await meanwhile()
+            return found
+
+        return interrupted
+
+
+@pytest.mark.parametrize(
+    ("call", "is_before"), [("list_pipelines", False), ("delete_schedule", True)], ids=["listed", "about to be deleted"]
+)
+async def test_a_pipeline_that_another_resumes_while_this_one_looks_keeps_its_schedule(
+    open_world, clock, call, is_before
+):
+    async with open_world(clock=clock) as world:
+        pipelines, parts = world.orchestrator.pipelines, world.orchestrator
+        record = await world.keep(NOTE, **cron())
+        await parts.scheduler.round()
+        paused = await pipelines.set_status(record, PipelineStatus.PAUSED)
+
+        async def resume():
+            await pipelines.set_status(paused, PipelineStatus.ACTIVE)
+            await parts.scheduler.round()
+
+        store = Interrupted(parts.store, call, resume, is_before=is_before)
+        other = Scheduler(store=store, plans=parts.plans, runs=parts.runs, clock=clock)
+        await other.round()
+        if is_before:
+            await other.round()
+        assert len(await parts.store.list_schedules()) == 1
+
+
 async def test_a_trigger_that_is_switched_off_does_not_fire(open_world, clock):
     async with open_world(clock=clock) as world:
         record = await world.keep(NOTE, **cron())
@@ -217,6 +277,96 @@ async def test_a_start_that_the_pipeline_refuses_is_reported_and_the_schedule_go
         await move(world, clock, "2026-03-01T12:10:00")
         assert [each.next_due for each in await world.store.list_schedules()] == [at("2026-03-01T12:20:00")]
     assert "a schedule could not start its pipeline" in caplog.messages
+
+
+def ping(text, trigger="cron", **more):
+    """What a PingSource sends when it fires."""
+    fired_at = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return CloudEvent(f"ping {text}", "/ping", PING, time=fired_at, extensions={"flumetrigger": trigger}, **more)
+
+
+@pytest.fixture
+def open_pinged(open_world, clock):
+    """Opens worlds whose cron triggers somebody else fires, unless they have seconds."""
+    return lambda folder=None: open_world(folder, clock=clock, is_fired_elsewhere=lambda text: text.count(" ") < 5)
+
+
+async def test_who_else_fires_a_due_time_starts_the_one_run_of_it(open_pinged, clock):
+    async with open_pinged() as world:
+        record = await world.keep(NOTE, **cron(missed="all"))
+        await move(world, clock, "2026-03-01T12:01:00")
+        starts = world.orchestrator.event_starts
+        await move(world, clock, "2026-03-01T12:10:00")
+        assert await fired(world) == []
+
+        await starts.start(record, ping("2026-03-01T12:10:00.004"))
+        await starts.start(record, ping("2026-03-01T12:10:03"))
+        for moment in ("12:10:59", "12:11:01", "12:15:00"):
+            await move(world, clock, f"2026-03-01T{moment}")
+
+        assert await fired(world) == ["2026-03-01T12:10:00Z"]
+        (summary,) = (await world.store.list_runs(RunFilter("default"), limit=2)).items
+        assert (await world.end(summary.id)).origin.trigger.type == "cron"
+
+
+@pytest.mark.parametrize(("missed", "expected"), [("skip", []), ("once", ["12:10"]), ("all", ["12:10"])])
+async def test_what_nobody_fired_within_a_minute_is_made_up_as_the_trigger_says(open_pinged, clock, missed, expected):
+    async with open_pinged() as world:
+        await world.keep(NOTE, **cron(missed=missed))
+        for moment in ("12:01:00", "12:10:00", "12:11:00"):
+            await move(world, clock, f"2026-03-01T{moment}")
+        assert await fired(world) == []
+
+        await move(world, clock, "2026-03-01T12:11:01")
+        await move(world, clock, "2026-03-01T12:12:00")
+        assert await fired(world) == [f"2026-03-01T{time}:00Z" for time in expected]
+
+
+async def test_what_nobody_fired_while_nobody_was_there_is_made_up_too(open_pinged, clock, tmp_path):
+    async with open_pinged(tmp_path) as world:
+        await world.keep(NOTE, **cron(missed="all"))
+        await move(world, clock, "2026-03-01T12:01:00")
+    async with open_pinged(tmp_path) as world:
+        await move(world, clock, "2026-03-01T12:30:30")
+        assert await fired(world) == ["2026-03-01T12:10:00Z", "2026-03-01T12:20:00Z"]
+        await move(world, clock, "2026-03-01T12:31:01")
+        assert (await fired(world))[2:] == ["2026-03-01T12:30:00Z"]
+
+
+async def test_what_can_not_be_made_up_now_is_tried_again(open_world, clock, fragile):
+    async with open_world(clock=clock, wrap=fragile, is_fired_elsewhere=lambda schedule: True) as world:
+        await world.keep(NOTE, **cron(missed="once"))
+        await move(world, clock, "2026-03-01T12:01:00")
+        await move(world, clock, "2026-03-01T12:10:00")
+        fragile.store.broken, fragile.store.failing = {"pipeline_by_id"}, True
+        with pytest.raises(StoreError):
+            await move(world, clock, "2026-03-01T12:11:01")
+        fragile.store.failing = False
+        await move(world, clock, "2026-03-01T12:11:02")
+        assert await fired(world) == ["2026-03-01T12:10:00Z"]
+
+
+async def test_intervals_and_schedules_that_nobody_else_can_read_are_fired_here(open_pinged, clock):
+    async with open_pinged() as world:
+        await world.keep(NOTE, **every("5m"))
+        await world.keep(NOTE, name="q", **cron("0 */5 * * * *"))
+        await move(world, clock, "2026-03-01T12:01:00")
+        await move(world, clock, "2026-03-01T12:06:00")
+        assert sorted(await fired(world)) == ["2026-03-01T12:05:00Z", "2026-03-01T12:06:00Z"]
+
+
+async def test_a_time_that_was_not_due_starts_nothing_whoever_fires_it(open_pinged, clock, caplog):
+    clock.now = at("2026-10-24T12:00:00")
+    async with open_pinged() as world:
+        record = await world.keep(NOTE, **cron("30 2 * * *", timezone="Europe/Warsaw"))
+        starts = world.orchestrator.event_starts
+
+        # A clock on the wall shows 2:30 at both.
+        await starts.start(record, ping("2026-10-25T00:30:00.1"))
+        assert await starts.start(record, ping("2026-10-25T01:30:00.1")) is None
+
+        assert await fired(world) == ["2026-10-25T00:30:00Z"]
+    assert caplog.messages == ["a PingSource fired a trigger that was not due"]
 
 
 async def test_the_next_round_waits_no_longer_than_until_the_next_due_time(open_world, clock):

@@ -37,6 +37,21 @@ async def test_a_short_sleep_ends_by_itself(world):
     assert state.completed_at - state.started_at >= 20
 
 
+async def test_a_clock_that_was_set_back_for_a_while_holds_up_a_short_sleep_no_longer_than_it_is_wrong(
+    open_world, clock, monkeypatch
+):
+    monkeypatch.setattr("orchestrator.engine.LONGEST_TIMER_S", 0.01)
+    async with open_world(clock=clock) as world:
+        run_id = await world.begin(nap("20ms"))
+        await world.until(run_id, lambda run: status(run) is NodeStatus.WAITING)
+        clock.forward(-HOUR)
+        # Longer than the sleep: it has seen that its moment is an hour away.
+        await asyncio.sleep(0.05)
+        clock.forward(HOUR + 20)
+        async with asyncio.timeout(5):
+            assert (await world.end(run_id)).status is RunStatus.COMPLETED
+
+
 async def test_nobody_wakes_a_run_before_it_is_due(open_world, clock):
     async with open_world(clock=clock) as world:
         run_id = await world.begin(nap("1h"))

@@ -152,6 +152,37 @@ async def test_a_rerun_may_take_other_inputs_and_the_latest_version(world):
         await world.runs.rerun(stored, NodeId("b"), inputs={"n": "two"})
 
 
+async def test_a_whole_rerun_takes_over_nothing_but_what_the_run_was_started_with(world):
+    seen = []
+
+    async def work(context, value):
+        seen.append(context.node_id)
+
+    world.does["work"] = work
+    data = {"n": 5, "unknown": "to the inputs, as a webhook sends it"}
+    inputs = {"n": {"type": "integer", "default": 1}}
+    nodes = (call("a"), text("b", "{{ inputs.n }} {{ trigger.data.unknown[:2] }}"))
+    record = await world.keep(*nodes, edges=["a>b"], inputs=inputs)
+    run = await world.end((await world.start(record, data=data, is_strict=False)).run_id)
+    started = await world.runs.rerun(await world.store.load_run(run.id), None)
+    again = await world.end(started.run_id)
+    assert seen == ["a", "a"]
+    assert await world.value(again, "b") == "5 to"
+    assert (again.origin.retry_of, again.origin.trigger) == (run.id, run.origin.trigger)
+
+
+async def test_old_inputs_are_fitted_to_the_latest_version(world):
+    old = {"n": {"type": "integer", "default": 1}, "gone": {"type": "string", "default": "x" * 90_000}}
+    new = {"n": {"type": "integer", "default": 1}, "more": {"type": "string", "default": "new"}}
+    run = await world.go(text("a", "a"), inputs=old, data={"n": 3})
+    await world.keep(text("a", "{{ inputs }}"), inputs=new)
+    started = await world.runs.rerun(await world.store.load_run(run.id), None, latest=True)
+    assert await world.value(await world.end(started.run_id), "a") == '{"n":3,"more":"new"}'
+    await world.keep(text("a", "{{ inputs }}"), inputs={"needed": {"type": "string"}})
+    with pytest.raises(RequestError, match="needed"):
+        await world.runs.rerun(await world.store.load_run(run.id), None, latest=True)
+
+
 async def test_a_rerun_of_the_latest_version_does_without_a_loop_that_is_gone(world):
     body = {"nodes": [text("x", "{{ 1 / item }}")], "edges": []}
     run = await world.go({"id": "each", "type": "loop", "config": {"body": body}, "inputs": {"items": [1, 0]}})
@@ -244,14 +275,42 @@ async def test_nothing_is_effected_before_the_commit_that_orders_it(open_world, 
     assert committed == [[["a"]], [["a"], ["a", "b"]]]
 
 
-async def test_a_long_stretch_is_committed_every_64_nodes(open_world, fragile, monkeypatch):
+class Slow:
+    """A store of which each commit lasts for very many turns of the loop; ``kept`` are those that were made."""
+
+    def __init__(self, store):
+        self._store = store
+        self.kept = []
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def commit(self, commits):
+        for _ in range(100):
+            await asyncio.sleep(0)
+        self.kept += commits
+        return await self._store.commit(commits)
+
+
+@pytest.mark.parametrize("ahead", [1, 3])
+async def test_a_long_stretch_is_committed_after_64_nodes_and_what_waits_for_a_slow_store_is_bounded(
+    open_world, monkeypatch, ahead
+):
     monkeypatch.setattr("orchestrator.stretch.STRETCH_MS", 60_000)
-    async with open_world(wrap=fragile) as world:
+    monkeypatch.setattr("orchestrator.engine.STRETCHES_AHEAD", ahead)
+    stores = []
+
+    def wrap(store):
+        stores.append(Slow(store))
+        return stores[0]
+
+    async with open_world(wrap=wrap) as world:
         await world.go(
-            *[text(f"n{index}", "x") for index in range(200)], edges=[f"n{index}>n{index + 1}" for index in range(199)]
+            *[text(f"n{index}", "x") for index in range(500)], edges=[f"n{index}>n{index + 1}" for index in range(499)]
         )
     completed = [
-        sum(state.status is NodeStatus.COMPLETED for state in commit.nodes.values()) for commit in fragile.store.kept
+        sum(state.status is NodeStatus.COMPLETED for state in commit.nodes.values()) for commit in stores[0].kept
     ]
-    assert max(completed) == 64
-    assert sum(completed) == 200
+    assert completed[:2] == [64, 64 * ahead]
+    assert max(completed) == 64 * ahead
+    assert sum(completed) == 500

@@ -180,6 +180,92 @@ async def test_a_cancelled_run_that_can_not_be_loaded_just_now_is_not_lost(open_
         assert (await world.end(run_id)).status is RunStatus.CANCELLED
 
 
+async def test_a_claim_of_a_run_to_be_cancelled_that_was_made_although_it_failed_goes_on(open_world, clock):
+    class Forgetful:
+        """Does what it is told and then says that it failed."""
+
+        def __init__(self, store):
+            self._store = store
+
+        def __getattr__(self, name):
+            return getattr(self._store, name)
+
+        async def claim_run(self, *arguments, **named):
+            await self._store.claim_run(*arguments, **named)
+            raise StoreError("the connection was lost")
+
+    async with open_world(wrap=Forgetful, clock=clock) as world:
+        run_id = await world.begin({"id": "nap", "type": "delay", "config": {"duration": "1h"}})
+        await world.is_true(lambda: not world.engine.is_active(run_id))
+        with pytest.raises(StoreError):
+            await world.engine.cancel(run_id)
+        await world.is_true(lambda: world.engine.is_active(run_id))
+        assert await world.engine.cancel(run_id)
+        assert (await world.end(run_id)).status is RunStatus.CANCELLED
+
+
+async def sleeping(world):
+    """The id of a run that has left memory."""
+    run_id = await world.begin({"id": "nap", "type": "delay", "config": {"duration": "1h"}})
+    await world.is_true(lambda: not world.engine.is_active(run_id))
+    return run_id
+
+
+async def test_a_run_that_became_ours_by_a_write_of_which_nobody_heard_goes_on(open_world, clock, caplog):
+    async with open_world(clock=clock) as world:
+        run_id = await sleeping(world)
+        # As a claim that was carried out long after it failed, and after we had asked whether it was made.
+        assert await world.store.claim_run(run_id, world.engine.id, live_owners=(), commit_id="0" * 24)
+        await world.keeper.find_strays()
+        await world.keeper.round()
+        assert not world.engine.is_active(run_id)
+        await world.keeper.find_strays()
+        await world.keeper.round()
+        assert world.engine.is_active(run_id)
+    (record,) = caplog.records
+    assert (record.message, record.runs) == ("runs were ours without our knowing; going on with them", 1)
+
+
+async def test_runs_that_are_looked_for_while_they_move_into_memory_and_out_of_it_are_no_strays(
+    open_world, clock, caplog
+):
+    async with open_world(clock=clock) as world:
+        for number in range(3):
+            run_id = await sleeping(world)
+            assert await world.store.claim_run(run_id, world.engine.id, live_owners=(), commit_id=f"{number:024}")
+            await world.keeper.find_strays()
+            assert await world.engine.take_up(run_id)
+    assert caplog.records == []
+
+
+async def test_one_that_stops_looks_for_no_strays(open_world, clock, caplog):
+    async with open_world(clock=clock) as world:
+        run_id = await sleeping(world)
+        assert await world.store.claim_run(run_id, world.engine.id, live_owners=(), commit_id="0" * 24)
+        await world.keeper.find_strays()
+        await world.engine.stop()
+        await world.keeper.find_strays()
+    assert caplog.records == []
+
+
+async def test_a_run_that_is_let_go_of_since_its_failure_can_not_be_stored_is_no_stray(open_world, fragile, caplog):
+    release = asyncio.Event()
+
+    async def work(context, value):
+        await release.wait()
+
+    async with open_world(wrap=fragile, does={"work": work}) as world:
+        run_id = await world.begin(CALL)
+        fragile.store.refuses = lambda commit: True
+        release.set()
+        await world.is_true(lambda: not world.engine.is_active(run_id))
+        for _ in range(3):
+            await world.keeper.find_strays()
+        await world.keeper.round()
+        assert not world.engine.is_active(run_id)
+    assert [message for message in caplog.messages if "without our knowing" in message] == []
+
+
 async def test_a_run_that_another_owner_advanced_is_read_anew(open_world):
     release, works = asyncio.Event(), []
 

@@ -105,3 +105,13 @@ async def test_a_run_that_is_deleted_while_it_is_taken_over_is_told_as_gone(worl
     await delete(world, run)
     with pytest.raises(NotFoundError, match=f"run '{run.id}'"):
         await world.runs.retry(stored)
+
+
+async def test_items_that_were_deleted_before_they_could_be_taken_over_are_not_done_again(world):
+    work = world.does["work"] = Work()
+    run = await world.go(loop("rows", ["a", "c", "b"], [call("work", "{{ item }}")]))
+    assert (run.status, work.seen) == (RunStatus.FAILED, ["a", "c", "b"])
+    stored = await world.store.load_run(run.id)
+    await delete(world, run)
+    with pytest.raises(NotFoundError, match="its time was up just now"):
+        await world.runs.retry(stored)

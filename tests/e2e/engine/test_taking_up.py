@@ -5,11 +5,11 @@ import sqlite3
 
 import pytest
 
-from flume.errors import ConflictError
-from flume.ids import NodeId
+from flume.errors import ConflictError, StoreError
+from flume.ids import Instance, NodeId
 from orchestrator.runs import TestRun as Trial
 from orchestrator.state import NodeStatus, RunStatus
-from orchestrator.store import InboxEntry, RunFilter
+from orchestrator.store import ANSWER, InboxEntry, RunFilter
 from tests.e2e.engine.conftest import opened
 
 CALL = {"id": "a", "type": "call", "config": {"do": "work"}}
@@ -81,6 +81,58 @@ async def test_a_stopping_process_gives_its_runs_back_so_that_others_need_not_wa
             "other", now=world.orchestrator.clock(), live_owners=[world.engine.id], commit_id="0" * 24, limit=9
         )
         assert claimed == (run_id,)
+
+
+async def test_a_store_that_is_imported_into_since_it_was_opened_is_left_alone(open_world):
+    async with open_world(is_at_work=False) as world:
+        await world.store.begin_import()
+        with pytest.raises(StoreError, match="import"):
+            async with world.orchestrator.working():
+                pytest.fail("at work")
+        assert await world.store.list_orchestrators() == []
+
+
+async def test_what_arrives_in_the_grace_of_a_stopping_process_is_taken(open_world, held):
+    async with open_world(does={"work": held}) as world:
+        run_id = await world.begin(CALL)
+        await world.is_true(lambda: held.begun == 1)
+        stopping = asyncio.create_task(world.engine.stop(grace_s=20))
+        await world.is_true(lambda: world.engine.is_stopping)
+        body = {"type": "dev.flume.node.completed", "data": {"output": "from afar", "meta": {}, "logs": []}}
+        entry = InboxEntry("e" * 24, run_id, Instance("a"), 1, ANSWER, body, world.orchestrator.clock())
+        assert await world.store.put_inbox(entry)
+        await world.keeper.round()
+        async with asyncio.timeout(5):
+            await stopping
+        assert await world.output((await world.store.load_run(run_id)).run) == "from afar"
+
+
+async def test_a_run_whose_state_is_being_read_when_the_process_stops_is_left_to_others(open_world, held):
+    class Slow:
+        """Gives what it has read when it is let."""
+
+        def __init__(self, store):
+            self._store = store
+            self.reading, self.goes_on = asyncio.Event(), asyncio.Event()
+
+        def __getattr__(self, name):
+            return getattr(self._store, name)
+
+        async def read_inbox(self, run_id):
+            self.reading.set()
+            await self.goes_on.wait()
+            return await self._store.read_inbox(run_id)
+
+    async with open_world(wrap=Slow, does={"work": held}) as world:
+        run_id = await world.begin({"id": "nap", "type": "delay", "config": {"duration": "1h"}})
+        await world.is_true(lambda: not world.engine.is_active(run_id))
+        assert await world.store.claim_run(run_id, world.engine.id, live_owners=(), commit_id="0" * 24)
+        taking = asyncio.create_task(world.engine.take_up(run_id))
+        await world.store.reading.wait()
+        await world.engine.stop()
+        world.store.goes_on.set()
+        assert await taking is None
+        assert world.engine.active_count == 0
 
 
 async def test_that_an_attempt_was_taken_over_is_durable_before_it_is_made_again(tmp_path, held, fragile, monkeypatch):

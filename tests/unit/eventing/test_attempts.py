@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from eventing.attempts import OpenAttempts
-from eventing.invocations import LogRecord, Phase
+from eventing.attempts import Hindrance, OpenAttempts, line_number
+from eventing.invocations import Failed, LogRecord, Phase
 from eventing.messages import Answered, Attempt, Progressed
 from flume.nodes.outcomes import Result
 
@@ -17,6 +17,7 @@ class Told:
         self.lines = []
         self.text = ""
         self.phases = []
+        self.ready_ms = []
 
     def log(self, record):
         self.lines.append(record.message)
@@ -26,6 +27,12 @@ class Told:
 
     def phase(self, phase, *, ago_ms=0):
         self.phases.append((phase, ago_ms))
+
+    def handed_over(self):
+        pass
+
+    def ready(self, *, for_ms):
+        self.ready_ms.append(for_ms)
 
 
 @pytest.fixture
@@ -96,10 +103,16 @@ async def test_the_work_began_with_the_first_sign_of_life(attempt, told):
     attempt.take(progressed())
     began = attempt.taken_up_at
     attempt.take(progressed())
-    attempt.take(answered(execute_ms=40))
 
     assert told.phases == [(Phase.EXECUTING, 0)]
     assert attempt.taken_up_at == began <= attempt.heard_at
+
+
+async def test_the_answer_tells_how_long_before_the_first_sign_of_life_the_work_began(attempt, told):
+    attempt.take(progressed())
+    attempt.take(answered(execute_ms=40))
+
+    assert told.phases == [(Phase.EXECUTING, 0), (Phase.EXECUTING, 40)]
 
 
 async def test_of_work_that_only_its_answer_tells_of_the_begin_lies_back(attempt, told):
@@ -107,6 +120,13 @@ async def test_of_work_that_only_its_answer_tells_of_the_begin_lies_back(attempt
     attempt.take(answered(execute_ms=40))
 
     assert told.phases == [(Phase.STARTING, 0), (Phase.EXECUTING, 40)]
+
+
+async def test_the_answer_tells_how_long_its_process_had_been_ready(attempt, told):
+    attempt.take(progressed())
+    attempt.take(Answered(ATTEMPT, "t", Result(1), (), 40, 7))
+
+    assert told.ready_ms == [7]
 
 
 async def test_an_attempt_is_found_while_it_is_waited_for(new_invocation, told):
@@ -126,3 +146,40 @@ async def test_an_attempt_that_was_opened_anew_is_not_lost_when_the_former_ends(
 
     assert attempts.find(ATTEMPT) is opened
     second.__exit__(None, None, None)
+
+
+async def test_whoever_waits_for_an_answer_hears_that_nobody_wants_it_any_more(new_invocation, told):
+    with OpenAttempts().open(new_invocation(), told) as opened:
+        assert not opened.answered.done()
+
+    assert opened.answered.cancelled()
+    opened.take(answered())
+
+
+NO_GPU = Hindrance("unschedulable", "waiting for a GPU")
+LOST = Failed("lost", "nothing was heard of it", retryable=True, answered=False)
+
+
+async def test_what_hinders_an_attempt_is_told_once_and_is_why_it_was_lost(attempt, told):
+    assert attempt.explained(LOST) == LOST
+    attempt.hinder(NO_GPU, 5)
+    attempt.hinder(NO_GPU, 6)
+    assert told.lines == ["waiting for a GPU"]
+    failed = attempt.explained(LOST)
+    assert (failed.code, failed.retryable, failed.answered) == ("unschedulable", True, False)
+    assert failed.message == "not begun in all its time to start: waiting for a GPU"
+    refused = Failed("refused", "no")
+    assert attempt.explained(refused) == refused
+
+
+async def test_nothing_hinders_an_attempt_that_somebody_is_at_work_on(attempt, told):
+    attempt.hinder(NO_GPU, 5)
+    attempt.take(progressed(logs=lines(0)))
+    attempt.hinder(Hindrance("image-pull", "no image"), 6)
+    assert told.lines == ["waiting for a GPU", "line 0"]
+    assert attempt.explained(LOST) == LOST
+
+
+def test_the_numbers_of_such_lines_are_never_those_of_a_function_and_always_the_same():
+    assert line_number("a", "b") == line_number("a", "b") < 0
+    assert line_number("a", "b") != line_number("a", "c")

@@ -358,6 +358,13 @@ async def test_the_switch_reorders_and_the_same_seed_does_the_same():
     assert first != await order_of(2)
 
 
+async def test_the_switch_loses_and_waits_for_nothing_that_was_lost():
+    inbox = Inbox()
+    await run(Broker([Trigger("orders", inbox)], disorder=Disorder(seed=1, losses=0.5)), *map(event, range(100)))
+    assert 30 < len(inbox.ids) < 70
+    await run(Broker([Trigger("orders", Blocked())], disorder=Disorder(seed=1, losses=1.0)), event(1))
+
+
 async def test_the_switch_does_not_change_which_events_a_full_broker_takes():
     blocked = Blocked()
     disorder = Disorder(seed=1, duplicates=1.0)

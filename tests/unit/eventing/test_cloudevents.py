@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from eventing.cloudevents import (
     BATCH,
     MAX_ATTRIBUTE,
+    MAX_ATTRIBUTES,
     MAX_BATCH,
     STRUCTURED,
     CloudEvent,
@@ -291,6 +292,27 @@ def test_bodies_that_are_not_what_they_say_are_malformed(content_type, body, rea
 def test_structured_events_that_break_the_format_are_malformed(members, reason):
     with pytest.raises(MalformedEventError, match=reason):
         structured(**members)
+
+
+def test_an_event_has_so_many_attributes_and_no_more():
+    most = {f"x{number}": "" for number in range(MAX_ATTRIBUTES - len(REQUIRED))}
+    assert structured(**most)
+    with pytest.raises(MalformedEventError, match="256 attributes at most, not 257"):
+        structured(**most, more="")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer", "reason"),
+    [
+        ({"specversion": "1.0", "source": "/s", "type": "t"}, "/1", "event 1 of the batch, .*: the event has no 'id'"),
+        (1, "/1", "event 1 of the batch, .*an object"),
+    ],
+)
+def test_the_event_of_a_batch_that_is_wrong_is_named(wrong, pointer, reason):
+    right = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
+    with pytest.raises(MalformedEventError, match=reason) as caught:
+        decode([("content-type", BATCH)], json.dumps([right, wrong, {}]).encode())
+    assert caught.value.pointer == pointer
 
 
 def test_booleans_and_integers_become_their_canonical_text_and_null_is_absent():

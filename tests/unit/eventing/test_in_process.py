@@ -1,11 +1,12 @@
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eventing.in_process import MAX_FAILURE_MESSAGE, InProcessExecutor
-from eventing.invocations import Failed, Invocation
+from eventing.in_process import InProcessExecutor
+from eventing.invocations import MAX_FAILURE_MESSAGE, Failed, Invocation
 from eventing.node_logs import MAX_LOG_FIELDS, MAX_LOG_MESSAGE
 from flume.errors import NodeError
 from flume.nodes import Node, NodeInput
@@ -264,3 +265,35 @@ async def test_a_thread_is_free_again_after_its_call(executor):
 
         for _ in range(3):
             assert await narrow.execute(invocation(work), Reports()) == Result(1)
+
+
+async def test_a_node_sees_the_secrets_that_its_type_names_and_no_others():
+    async def look(self, input):
+        return sorted(self.context.secrets)
+
+    async with InProcessExecutor(NodeSettings(), {"KEY": "open-sesame", "OTHER": "close-sesame"}) as executor:
+        seen = [
+            await executor.execute(with_secrets(invocation(look), names), Reports()) for names in ((), ("KEY",), ("*",))
+        ]
+    assert seen == [Result([]), Result(["KEY"]), Result(["KEY", "OTHER"])]
+
+
+def with_secrets(ordered, names):
+    return replace(ordered, node_type=replace(ordered.node_type, secrets=names))
+
+
+@pytest.mark.parametrize("end", ["returned", "failed", "at once"])
+async def test_a_secret_in_two_pieces_of_partial_output_is_masked_and_the_rest_is_told(executor, end):
+    async def work(self, input):
+        for piece in ("so: open-", "sesame", " or open"):
+            self.context.progress(piece)
+        if end == "failed":
+            raise ValueError("no")
+
+    reports = Reports()
+    if end == "at once":
+        executor.execute_at_once(invocation(work, pure=True), reports)
+    else:
+        await executor.execute(invocation(work), reports)
+
+    assert "".join(reports.texts) == "so: ••• or open"

@@ -2,17 +2,20 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eventing.cloudevents import CloudEvent, MalformedEventError, decode_one, encode_binary
+from eventing.datarefs import large_data
 from eventing.invocations import Failed, LogRecord
+from eventing.message_reading import MAX_CODE, read_answered, read_attempt, read_invoke, read_report
 from eventing.messages import (
     COMPLETED,
     FAILED,
     INVOKE,
-    MAX_CODE,
+    MAX_KEPT_LOGS,
     PROGRESS,
     Answered,
     Attempt,
@@ -22,11 +25,10 @@ from eventing.messages import (
     failed_instead,
     invoke_event,
     progress_event,
-    read_invoke,
-    read_report,
 )
 from eventing.node_logs import MAX_LOG_MESSAGE
 from flume.errors import NotFoundError
+from flume.ids import Instance, RunId
 from flume.nodes.outcomes import Result, Sleep
 from flume.nodes.types import NodeType
 from flume.pipeline import EMPTY
@@ -91,14 +93,22 @@ def test_what_is_left_until_the_deadline_bounds_the_time_of_the_node(new_invocat
         Failed("timeout", "no answer", answered=False),
     ],
 )
-def test_an_answer_is_read_as_it_was_given(new_invocation, answer):
+@pytest.mark.parametrize("ready_ms", [None, 0, 70])
+def test_an_answer_is_read_as_it_was_given(new_invocation, answer, ready_ms):
     given = new_invocation()
 
-    event = over_the_wire(answer_event(given, answer, logs=LINES, execute_ms=12))
+    event = over_the_wire(answer_event(given, answer, logs=LINES, execute_ms=12, ready_ms=ready_ms))
 
     assert event.id == invoke_event(given, NOW).id
     assert event.type == (FAILED if isinstance(answer, Failed) else COMPLETED)
-    assert read_report(event) == Answered(attempt_of(given), given.token, answer, LINES, 12)
+    assert read_report(event) == Answered(attempt_of(given), given.token, answer, LINES, 12, ready_ms)
+
+
+def test_an_order_names_its_function_where_there_may_be_several(new_invocation):
+    named = invoke_event(new_invocation(function="fn-template-cpu"), NOW)
+
+    assert named.extensions["flumefunction"] == "fn-template-cpu"
+    assert "flumefunction" not in invoke_event(new_invocation(), NOW).extensions
 
 
 def test_a_sign_of_life_is_read_as_it_was_given(new_invocation):
@@ -122,8 +132,21 @@ def test_an_answer_that_can_not_be_sent_becomes_a_failure_of_the_same_attempt(ne
     event = failed_instead(answer_event(given, Result(1), logs=LINES, execute_ms=5), Failed("too-large", "too much"))
 
     assert read_report(over_the_wire(event)) == Answered(
-        attempt_of(given), given.token, Failed("too-large", "too much")
+        attempt_of(given), given.token, Failed("too-large", "too much"), LINES, 5
     )
+
+
+def test_of_the_lines_of_an_answer_that_can_not_be_sent_the_first_are_kept_as_far_as_they_fit(new_invocation):
+    lines = [LogRecord(1_795_514_527_305, "info", "x" * 1_000, {}, sequence) for sequence in range(500)]
+    answer = answer_event(new_invocation(), Result(1), logs=lines, execute_ms=5)
+
+    event = failed_instead(answer, Failed("too-large", "too much"))
+
+    kept = read_report(event).logs
+    assert 0 < len(kept) < len(lines)
+    assert kept == tuple(lines[: len(kept)])
+    assert len(orjson.dumps(event.data["logs"])) <= MAX_KEPT_LOGS
+    assert large_data(event) is None
 
 
 def test_a_token_and_what_nodes_say_are_in_no_text_of_a_report(new_invocation):
@@ -186,6 +209,7 @@ def test_any_time_of_a_line_can_be_shown_again(at):
         (report(logs=[{"seq": 0, "at": "now", "level": "info"}]), "at is not a moment"),
         (report(logs=[{"seq": 0, "at": "9999-12-31T23:59:59-14:00", "level": "info"}]), "at is not a moment"),
         (report(executeMs=True), "executeMs is not a whole number"),
+        (report(readyMs=-1), "readyMs is not a whole number"),
         (report(PROGRESS), "offset is not a whole number"),
         (report(PROGRESS, offset=-1), "offset is not a whole number"),
         (report(PROGRESS, offset=0, text=1), "text is not text"),
@@ -260,6 +284,7 @@ hostile_data = anything | st.fixed_dictionaries(
         "offset": maybe(0),
         "text": maybe("x"),
         "executeMs": maybe(1),
+        "readyMs": maybe(1),
         "logs": anything | st.lists(lines | anything, max_size=3),
         "error": anything
         | st.fixed_dictionaries({}, optional={"code": anything, "message": anything, "retryAfterMs": anything}),
@@ -299,3 +324,26 @@ def test_no_event_makes_reading_it_raise_anything_but_malformed_event_error(even
         read_report(event)
     with suppress(MalformedEventError):
         read_invoke(event, lambda name: known, NOW)
+
+
+@pytest.mark.parametrize("instance", ["n", "each[3].n", "a[3].b[0].c"])
+@pytest.mark.parametrize("number", [1, 12])
+def test_an_attempt_is_told_by_the_id_of_its_events(instance, number):
+    attempt = Attempt(RunId("67e8c3"), Instance(instance), number)
+
+    assert read_attempt(str(attempt)) == attempt
+
+
+@pytest.mark.parametrize("text", ["", ".", "..", "r", "r.n", "r.n.", ".n.1", "r..1", "r.n.-1", "r.n.x", "r.n.²"])
+def test_what_is_no_id_of_an_attempt_is_malformed(text):
+    with pytest.raises(MalformedEventError):
+        read_attempt(text)
+
+
+@pytest.mark.parametrize("answer", [Result({"a": 1}, {"tokens": 3}, "yes"), Failed("no-luck", "why", retryable=True)])
+def test_an_answer_is_read_from_its_data_alone_without_the_token(new_invocation, answer):
+    event = over_the_wire(answer_event(new_invocation(), answer, logs=LINES, execute_ms=7))
+    data = {name: value for name, value in event.data.items() if name != "token"}
+    attempt = attempt_of(new_invocation())
+
+    assert read_answered(attempt, event.type, data) == Answered(attempt, "", answer, LINES, 7)

@@ -2,12 +2,13 @@
 
 import asyncio
 import gc
+import threading
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eventing.attempts import OpenAttempts
+from eventing.attempts import Hindrance, OpenAttempts
 from eventing.invocations import Failed
 from eventing.messages import Answered, Progressed, attempt_of
 from eventing.remote import (
@@ -17,6 +18,7 @@ from eventing.remote import (
     Patience,
     RefusedError,
     RemoteExecutor,
+    UnreachedError,
 )
 from flume.nodes.outcomes import Result
 
@@ -35,6 +37,12 @@ class Reports:
         pass
 
     def phase(self, phase, *, ago_ms=0):
+        pass
+
+    def handed_over(self):
+        pass
+
+    def ready(self, *, for_ms):
         pass
 
 
@@ -81,6 +89,11 @@ def answer(output="done", **facts):
     return give
 
 
+def an_hour_for_each_of(sender):
+    """A clock by which every sending takes an hour."""
+    return lambda: datetime(2026, 11, 24, tzinfo=UTC) + timedelta(hours=len(sender.events))
+
+
 def sign(attempt):
     attempt.take(Progressed(attempt_of(attempt.invocation), attempt.invocation.token))
 
@@ -107,11 +120,13 @@ def attempts():
 def execute(new_invocation, gate, attempts):
     """Has a sender send; ``start_timeout`` is a tick unless it is given."""
 
-    async def run(sender, *, patience=HASTE, clock=None, **changes):
+    async def run(sender, *, patience=HASTE, clock=None, function_of=None, repeats=None, **changes):
         executor = RemoteExecutor(
             sender,
             attempts,
-            gate_of=lambda name: gate,
+            gate_of=lambda node_type: gate,
+            function_of=function_of or (lambda invocation: ""),
+            repeats=repeats or (lambda invocation: True),
             patience=patience,
             clock=clock or (lambda: datetime.now(UTC)),
         )
@@ -153,9 +168,35 @@ async def test_an_order_of_which_nothing_is_heard_is_handed_over_as_the_same_eve
     assert (answer.code, answer.retryable, answer.answered) == ("lost", True, False)
     assert "'template' did not answer, asked 3 times: nothing was heard of it" in answer.message
     assert [event.id for event in sender.events] == ["r.n.1"] * 3
-    assert sender.events[0] == sender.events[2]
+    assert len({(event.source, event.extensions["flumekey"]) for event in sender.events}) == 1
     assert sender.cancelled == 3
     assert [record.sends for record in caplog.records] == [1, 2, 3]
+
+
+async def test_where_the_same_order_again_reaches_nobody_the_attempt_is_lost_at_once(execute):
+    sender = Sender(silence)
+
+    answer = await execute(sender, repeats=lambda invocation: False)
+
+    assert (answer.code, answer.retryable, answer.answered) == ("lost", True, False)
+    assert "asked once: nothing was heard of it" in answer.message
+    assert len(sender.events) == 1
+
+
+async def test_an_order_names_the_function_that_it_is_for(execute):
+    sender = Sender(answer())
+
+    await execute(sender, function_of=lambda invocation: f"fn-{invocation.node_type.name}")
+
+    assert sender.events[0].extensions["flumefunction"] == "fn-template"
+
+
+async def test_an_order_that_no_function_is_for_is_handed_to_nobody(execute, gate):
+    sender = Sender(answer())
+    refused = Failed("unknown-model", "no such model")
+
+    assert await execute(sender, function_of=lambda invocation: refused) == refused
+    assert sender.events == []
 
 
 async def test_an_order_that_was_taken_and_is_silent_since_is_handed_over_again(execute):
@@ -191,10 +232,9 @@ async def test_a_function_that_is_busy_is_asked_until_it_is_not_and_that_counts_
 
 
 async def test_a_function_that_is_busy_past_the_deadline_is_given_up(execute):
-    now = datetime(2026, 11, 24, tzinfo=UTC)
-    hours = iter(range(100))
+    sender = Sender(BusyError("it answered 429"))
 
-    answer = await execute(Sender(BusyError("it answered 429")), clock=lambda: now + timedelta(hours=next(hours)))
+    answer = await execute(sender, clock=an_hour_for_each_of(sender))
 
     assert (answer.code, answer.retryable) == ("lost", True)
     assert answer.message.endswith("it answered 429")
@@ -240,6 +280,84 @@ async def test_an_order_over_which_two_processes_died_fails_with_what_the_last_o
     assert len(sender.events) == 2
 
 
+async def test_an_order_that_nobody_could_take_is_no_try_while_there_is_time_to_start(execute):
+    sender = Sender(*[UnreachedError("it answered 503")] * 9, answer())
+
+    assert await execute(sender, start_timeout=LONG) == Result("done")
+    assert len(sender.events) == 10
+
+
+async def test_an_order_that_nobody_took_in_all_its_time_to_start_is_lost(execute):
+    sender = Sender(UnreachedError("it answered 503"))
+
+    answer = await execute(sender, start_timeout=timedelta(hours=4), clock=an_hour_for_each_of(sender))
+
+    assert (answer.code, answer.retryable, answer.answered) == ("lost", True, False)
+    assert answer.message.endswith("could not be reached in all its time to start: it answered 503")
+    assert len(sender.events) == 4
+
+
+async def test_an_order_whose_process_could_not_come_up_in_time_fails_with_the_reason(execute):
+    async def wait_without_an_image(attempt):
+        attempt.hinder(Hindrance("image-pull", "no image 'x'"), 5)
+        await asyncio.Event().wait()
+
+    failed = await execute(Sender(wait_without_an_image), start_timeout=TICK)
+    assert (failed.code, failed.retryable, failed.answered) == ("image-pull", True, False)
+    assert failed.message == "not begun in all its time to start: no image 'x'"
+
+
+async def test_the_time_to_start_begins_anew_with_an_order_that_was_taken_and_lost(execute):
+    refusals = [UnreachedError("it answered 503")] * 3
+    sender = Sender(*refusals, DeliveryError("the connection was lost"), *refusals, answer())
+
+    assert await execute(sender, start_timeout=timedelta(hours=4), clock=an_hour_for_each_of(sender)) == Result("done")
+
+
+def deadlines(sender):
+    return [event.data["deadline"] for event in sender.events]
+
+
+@pytest.mark.parametrize("loss", [CrashError("killed by SIGKILL"), DeliveryError("the connection was lost")])
+async def test_whoever_gets_an_order_after_it_was_lost_has_all_its_time(execute, loss):
+    async def takes_up_and_is_lost(attempt):
+        sign(attempt)
+        raise loss
+
+    async def is_next(attempt):
+        assert attempt.taken_up_at is None, "nobody is known to be at work on it"
+        await answer()(attempt)
+
+    sender = Sender(takes_up_and_is_lost, is_next)
+    times = {"start_timeout": timedelta(hours=2), "timeout": timedelta(hours=1)}
+
+    assert await execute(sender, clock=an_hour_for_each_of(sender), **times) == Result("done")
+    assert deadlines(sender) == ["2026-11-24T03:00:00Z", "2026-11-24T04:00:00Z"]
+
+
+async def test_an_order_that_waited_for_a_free_place_has_all_its_time(execute):
+    sender = Sender(BusyError("full"), UnreachedError("it is starting"), answer())
+
+    await execute(sender, start_timeout=timedelta(hours=3), timeout=timedelta(0), clock=an_hour_for_each_of(sender))
+
+    assert deadlines(sender) == ["2026-11-24T03:00:00Z", "2026-11-24T04:00:00Z", "2026-11-24T05:00:00Z"]
+
+
+async def test_a_function_that_hangs_is_given_up_when_its_time_is_over_though_it_was_asked_again(execute):
+    async def takes_up_and_hangs(attempt):
+        sign(attempt)
+        await silence(attempt)
+
+    sender = Sender(takes_up_and_hangs, silence)
+
+    async with asyncio.timeout(10):
+        failed = await execute(sender, start_timeout=LONG, timeout=5 * TICK, clock=an_hour_for_each_of(sender))
+
+    assert (failed.code, failed.message, failed.answered) == ("timeout", "no answer within 0.05 s", False)
+    assert len(sender.events) == 2
+    assert len(set(deadlines(sender))) == 1, "it is still at work, for all that is known"
+
+
 async def test_an_order_that_is_refused_is_not_handed_over_again(execute):
     failed = Failed("refused", "wrong type")
     sender = Sender(RefusedError(failed))
@@ -257,6 +375,23 @@ async def test_a_function_that_does_not_keep_time_is_given_up_though_it_gives_si
     answer = await execute(Sender(for_ever), timeout=TICK)
 
     assert (answer.code, answer.message, answer.answered) == ("timeout", "no answer within 0.01 s", False)
+
+
+async def test_values_with_moments_are_written_beside_the_event_loop(execute):
+    threads = set()
+
+    class Watched(dict):
+        def items(self):
+            threads.add(threading.get_ident())
+            return super().items()
+
+    sender = Sender(answer())
+
+    await execute(sender, inputs=Watched(at=datetime(2026, 11, 24, tzinfo=UTC)))
+
+    assert sender.events[0].data["inputs"] == {"at": "2026-11-24T00:00:00Z"}
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_being_cancelled_ends_the_sending_and_leaves_nothing_open(execute, gate, attempts, new_invocation):
@@ -329,6 +464,6 @@ async def test_what_a_function_answers_is_held_against_its_type(execute, facts, 
 
 
 async def test_nothing_outside_the_engine_is_done_at_once(attempts, new_invocation):
-    executor = RemoteExecutor(Sender(nothing), attempts, gate_of=lambda name: Gate())
+    executor = RemoteExecutor(Sender(nothing), attempts, gate_of=lambda node_type: Gate())
 
     assert executor.execute_at_once(new_invocation(), Reports()) is None

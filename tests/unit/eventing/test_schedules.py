@@ -63,6 +63,13 @@ def test_a_range_of_one_value_is_that_value() -> None:
     assert next_due(cron("10,5-5/2 0 * * *"), YEAR_START) == utc("2026-01-01 00:05:00")
 
 
+@pytest.mark.parametrize("sunday", ["7-0", "7-SUN", "7-7", "sun-sun", "7-0/2"])
+def test_from_sunday_to_sunday_is_one_day_and_from_0_to_7_the_week(sunday: str) -> None:
+    assert next_due(cron(f"0 0 * * {sunday}"), YEAR_START) == utc("2026-01-04 00:00:00")
+    assert next_due(cron(f"0 0 * * 1,{sunday}"), utc("2026-01-04 00:00:00")) == utc("2026-01-05 00:00:00")
+    assert next_due(cron("0 0 * * 0-7"), YEAR_START) == utc("2026-01-02 00:00:00")
+
+
 def test_a_range_that_only_begins_like_one_value_stays_a_range() -> None:
     assert next_due(cron("1-15 0 * * *"), utc("2026-01-01 00:14:00")) == utc("2026-01-01 00:15:00")
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from flume.nodes import Node, NodeInput
+from flume.nodes.describe import describe
 from flume.nodes.registry import Registry, installed_node_types
 from flume.pipeline import Lane
 from flume.planning import Circumstances, downstream_of, up_to
@@ -296,6 +298,67 @@ def test_a_secret_that_is_not_set_is_missing_where_the_names_are_known():
     problem = only_problem(node, circumstances=Circumstances(secrets={"KEY"}))
     assert (problem.code, problem.hint) == ("missing-secret", "did you mean 'KEY'?")
     assert problems(node) == []
+
+
+class Sends(Node):
+    name = "sends"
+    secrets = ("MAIL_KEY",)
+
+    class Input(NodeInput):
+        text: str
+
+    def execute(self, input: Input) -> None: ...
+
+
+def sends(text="x", **more):
+    return {"id": "a", "type": "sends", "inputs": {"text": text}, **more}
+
+
+def problems_of_sending(node, *secrets, registry=None):
+    registry = registry or registry_with(describe(Sends))
+    document = {"apiVersion": "flume/v1", "kind": "Pipeline", "metadata": {"name": "sample"}, "nodes": [node]}
+    return validate(json.dumps(document), registry, circumstances=Circumstances(secrets=secrets)).problems
+
+
+def registry_with(node_type):
+    registry = Registry()
+    registry.add(node_type, source="here")
+    return registry
+
+
+def test_a_function_gets_only_the_secrets_that_its_node_type_names():
+    known = ("MAIL_KEY", "OTHER")
+    assert problems_of_sending(sends("{{ secrets.MAIL_KEY }}", runOn="cpu"), *known) == ()
+    (problem,) = problems_of_sending(sends("{{ secrets.OTHER }}", runOn="cpu"), *known)
+    assert (problem.code, problem.pointer) == ("secret-not-given", "/nodes/0/inputs/text")
+    assert problem.message == "the function that runs 'a' does not get the secret 'OTHER'"
+    assert 'secrets = ("OTHER",)' in problem.hint
+    # What is meant is likelier a secret that the type has than one that is set somewhere.
+    (problem,) = problems_of_sending(sends("{{ secrets.MAIL_KEI }}", runOn="cpu"), *known)
+    assert problem.hint == "did you mean 'MAIL_KEY'?"
+
+
+def test_a_node_of_the_engine_and_one_whose_type_names_all_may_use_any_secret():
+    text = "{{ secrets.OTHER }}"
+    assert problems_of_sending(sends(text), "MAIL_KEY", "OTHER") == ()
+    everything = registry_with(replace(describe(Sends), secrets=("*",)))
+    assert problems_of_sending(sends(text, runOn="cpu"), "OTHER", registry=everything) == ()
+
+
+def test_a_secret_that_a_type_names_has_to_be_there_where_the_names_are_known():
+    (problem,) = problems_of_sending(sends(), "OTHER")
+    assert (problem.code, problem.pointer) == ("missing-secret", "/nodes/0/type")
+    assert problem.message == "node type 'sends' needs the secret 'MAIL_KEY', and there is none"
+    assert problem.hint == "set FLUME_SECRET_MAIL_KEY"
+
+
+def test_a_type_without_a_class_is_checked_by_its_schemas():
+    elsewhere = registry_with(replace(describe(Sends), implementation=None))
+    found = problems_of_sending({"id": "a", "type": "sends", "inputs": {"txt": 1}}, "MAIL_KEY", registry=elsewhere)
+    assert [(each.code, each.pointer) for each in found] == [
+        ("missing-value", "/nodes/0/inputs"),
+        ("unknown-key", "/nodes/0/inputs/txt"),
+    ]
 
 
 def test_a_nodes_own_inputs_are_names_in_its_scoped_fields_alone():

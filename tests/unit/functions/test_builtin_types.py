@@ -43,6 +43,11 @@ def test_every_built_in_type_is_found_and_described() -> None:
     assert registry.failures == ()
     assert {name: (found[name].category, found[name].pure) for name in BUILT_IN} == BUILT_IN
     assert all(found[name].description for name in BUILT_IN)
+    # Whose config may hold a secret that the pipeline's author chose.
+    assert {name for name in found if found[name].secrets == ("*",)} == {
+        *("embedding", "llm-chat", "llm-generate", "http-request", "script"),
+        *("mongodb-insert", "mongodb-query", "redis-get", "redis-set"),
+    }
     assert {name for name in BUILT_IN if found[name].run_on == "gpu"} == {"embedding", "llm-chat", "llm-generate"}
 
 

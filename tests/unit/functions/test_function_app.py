@@ -9,12 +9,13 @@ import orjson
 import pytest
 
 from eventing.cloudevents import MalformedEventError, decode_one, encode_batch, encode_binary, encode_structured
-from eventing.messages import invoke_event, read_report
+from eventing.message_reading import read_report
+from eventing.messages import invoke_event
 from flume.errors import NodeError, NotFoundError
 from flume.nodes.outcomes import Result
 from functions.app import MAX_BODY, MAX_DIRECT_BODY, MAX_HEAD, FunctionApp
-from functions.memo import Memo
-from functions.runtime import BusyError, DrainingError, GoneError, Runtime
+from functions.memo import LocalMemo
+from functions.runtime import CutShortError, DrainingError, FullError, GoneError, Runtime
 
 
 class Echo:
@@ -59,7 +60,7 @@ def runtime_of(node_type):
             raise NotFoundError("node type", name)
         return node_type
 
-    return Runtime(type_named=named, executor=Echo(), memo=Memo(lambda: 0.0), capacity=1)
+    return Runtime(type_named=named, executor=Echo(), memo=LocalMemo(lambda: 0.0), capacity=1)
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ async def call(app, method="POST", path="/", headers=(), body=b"", *, chunks=Non
         else:
             response.body += message["body"]
 
-    given = [(name.encode(), value.encode()) for name, value in headers]
+    given = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await app({"type": "http", "method": method, "path": path, "headers": given}, receive, send)
     assert int(response.headers["content-length"]) == len(response.body)
     return response
@@ -130,8 +131,9 @@ async def test_an_order_in_any_mode_is_answered_with_an_event_in_binary_mode(app
 @pytest.mark.parametrize(
     ("error", "status", "retry_after"),
     [
-        (BusyError("full"), 429, "1"),
+        (FullError("full"), 429, "1"),
         (DrainingError("stopping"), 503, "1"),
+        (CutShortError("had to stop"), 500, None),
         (GoneError("unwanted"), 410, None),
         (NotFoundError("node type", "x"), 404, None),
         (MalformedEventError("no such thing"), 400, None),
@@ -240,6 +242,30 @@ async def test_two_host_headers_are_421(runtime):
     app = FunctionApp(runtime, None, lambda: True, hosts={"localhost"})
 
     assert (await call(app, "GET", "/healthz", [("host", "localhost"), ("host", "localhost")])).status == 421
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("authorization", "Bearer the-key")], 200),
+        ([("authorization", "Bearer the-keys")], 401),
+        ([("authorization", "the-key")], 401),
+        ([("authorization", "Bearer \xfc")], 401),
+        ([("authorization", "Bearer the-key"), ("authorization", "Bearer other")], 401),
+        ([], 401),
+    ],
+)
+async def test_a_process_with_a_key_takes_orders_that_carry_it_alone(runtime, order, headers, status):
+    app = FunctionApp(runtime, None, lambda: True, key="the-key")
+    given, body = encode_binary(order)
+
+    response = await call(app, headers=[*given.items(), *headers], body=body)
+
+    assert (response.status, runtime.taken) == (status, int(status == 200))
+    if status == 401:
+        assert "FLUME_FUNCTION_KEY" in response.detail
+        assert response.headers["www-authenticate"] == "Bearer"
+    assert (await call(app, "GET", "/healthz")).status == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

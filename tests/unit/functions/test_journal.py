@@ -85,6 +85,24 @@ def test_beyond_the_limit_the_newest_lines_are_dropped_and_counted(journal):
     assert journal.take(PLENTY).logs[0].sequence == MAX_LINES + 5
 
 
+def test_the_answer_tells_how_many_lines_there_were_although_the_last_ones_were_dropped(journal):
+    log(journal, *["x"] * (2 * MAX_LINES))
+
+    rest = journal.rest()
+
+    assert (len(rest), rest[-2].sequence) == (MAX_LINES + 1, MAX_LINES - 1)
+    assert (rest[-1].sequence, rest[-1].message) == (2 * MAX_LINES - 1, "")
+
+
+def test_a_line_that_was_dropped_is_not_told_of_once_a_later_one_was_taken(journal):
+    log(journal, *["x"] * (MAX_LINES + 5))
+    journal.take(PLENTY)
+    journal.delivered()
+    log(journal, "after")
+
+    assert [line.sequence for line in journal.rest()] == [MAX_LINES + 5]
+
+
 def test_lines_that_are_put_back_again_and_again_stay_within_the_limit(journal):
     for _ in range(3):
         log(journal, *["x"] * MAX_LINES)
@@ -92,7 +110,7 @@ def test_lines_that_are_put_back_again_and_again_stay_within_the_limit(journal):
         log(journal, *["y"] * MAX_LINES)
         journal.put_back()
 
-    assert len(journal.rest()) == MAX_LINES
+    assert len(journal.take(10 * PLENTY).logs) == MAX_LINES
 
 
 def test_beyond_the_limit_the_oldest_partial_output_goes(journal):

@@ -1,11 +1,14 @@
 import asyncio
 import gc
+import tracemalloc
+from datetime import timedelta
 
 import pytest
 
 from eventing.invocations import Failed, LogRecord
 from flume.nodes.outcomes import Result
-from functions.memo import SHORTEST_S, Done, Memo
+from functions.memo import SHORTEST_S, Done, LocalMemo
+from tests.contract.memo.conftest import Work
 
 KEEP_S = 1.0
 
@@ -18,26 +21,6 @@ class Clock:
         return self.now
 
 
-class Work:
-    """Work that counts how often it is done, and ends when it is let go."""
-
-    def __init__(self, answer=None, *, waits=False):
-        self.answer = answer or Result("done")
-        self.times = 0
-        self.begun = asyncio.Event()
-        self.may_end = asyncio.Event()
-        if not waits:
-            self.may_end.set()
-
-    async def __call__(self):
-        self.times += 1
-        self.begun.set()
-        await self.may_end.wait()
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return Done(self.answer, (), self.times)
-
-
 @pytest.fixture
 def clock():
     return Clock()
@@ -45,7 +28,7 @@ def clock():
 
 @pytest.fixture
 def memo(clock):
-    return Memo(clock)
+    return LocalMemo(clock)
 
 
 async def test_the_same_event_is_answered_without_doing_the_work_again(memo):
@@ -53,7 +36,7 @@ async def test_the_same_event_is_answered_without_doing_the_work_again(memo):
 
     first = await memo.once("e1", "k", KEEP_S, work)
 
-    assert await memo.once("e1", "other key", KEEP_S, work) is first
+    assert await memo.once("e1", "other key", KEEP_S, work) == first
     assert work.times == 1
 
 
@@ -62,8 +45,9 @@ async def test_another_attempt_with_the_same_key_gets_the_same_answer(memo):
 
     first = await memo.once("e1", "k", KEEP_S, work)
 
-    assert await memo.once("e2", "k", KEEP_S, work) is first
-    assert (await memo.once("e3", "k2", KEEP_S, work)) is not first
+    assert await memo.once("e2", "k", KEEP_S, work) == first
+    await memo.once("e3", "k2", KEEP_S, work)
+    assert work.times == 2
 
 
 async def test_who_asks_while_the_first_is_at_work_waits_for_it(memo):
@@ -77,7 +61,7 @@ async def test_who_asks_while_the_first_is_at_work_waits_for_it(memo):
 
     work.may_end.set()
 
-    assert {id(done) for done in await asyncio.gather(*others)} == {id(await first)}
+    assert await asyncio.gather(*others) == [await first] * 3
     assert work.times == 1
 
 
@@ -87,7 +71,7 @@ async def test_a_time_out_is_the_answer_to_its_event_and_to_no_further_attempt(m
 
     first = await memo.once("e1", "k", KEEP_S, timed_out)
 
-    assert await memo.once("e1", "k", KEEP_S, again) is first
+    assert await memo.once("e1", "k", KEEP_S, again) == first
     assert (await memo.once("e2", "k", KEEP_S, again)).answer == Result("done")
 
 
@@ -96,7 +80,8 @@ async def test_a_failure_of_the_node_is_remembered_like_any_answer(memo):
 
     first = await memo.once("e1", "k", KEEP_S, failing)
 
-    assert await memo.once("e2", "k", KEEP_S, failing) is first
+    assert await memo.once("e2", "k", KEEP_S, failing) == first
+    assert failing.times == 1
 
 
 async def test_what_is_raised_reaches_the_caller_and_is_not_remembered(memo):
@@ -137,7 +122,7 @@ async def test_an_answer_is_remembered_for_as_long_as_its_attempt_may_take_and_a
 
 
 async def test_the_oldest_answers_go_when_all_take_too_much(clock):
-    memo = Memo(clock, most_bytes=10_000)
+    memo = LocalMemo(clock, most_bytes=10_000)
     work = Work(Result("x" * 3_000))
 
     for each in range(4):
@@ -152,7 +137,7 @@ async def test_the_oldest_answers_go_when_all_take_too_much(clock):
 
 
 async def test_an_answer_that_is_larger_than_all_may_be_is_remembered_until_the_next_one(clock):
-    memo = Memo(clock, most_bytes=1_000)
+    memo = LocalMemo(clock, most_bytes=1_000)
     large = Work(Result("x" * 5_000))
     await memo.once("e1", "k1", KEEP_S, large)
     await memo.once("e1", "k1", KEEP_S, large)
@@ -163,13 +148,53 @@ async def test_an_answer_that_is_larger_than_all_may_be_is_remembered_until_the_
     assert large.times == 2
 
 
-@pytest.mark.parametrize("large", ["log", "id", "key"])
-async def test_lines_and_names_count_too(clock, large):
-    memo = Memo(clock, most_bytes=8_000)
-    line = LogRecord(0, "info", "x" * 5_000)
+ANSWERS = (
+    Result({"a": [1, 2.5, None, "ü"]}, {"tokens": 3}, "else"),
+    Failed("rate-limited", "slow down", retryable=True, retry_after=timedelta(seconds=1.5)),
+    Failed("timeout", "no answer", answered=False),
+)
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda each: type(each).__name__)
+async def test_what_is_remembered_is_all_that_was_answered(memo, answer):
+    done = Done(answer, (LogRecord(1_700_000_000_000, "warning", "grüße", {"n": 1}, 3),), 17, 90)
 
     async def work():
-        return Done(Result(1), (line,) if large == "log" else (), 0)
+        return done
+
+    await memo.once("e1", "k", KEEP_S, work)
+
+    assert await memo.once("e1", "k", KEEP_S, Work()) == done
+
+
+async def test_all_that_is_remembered_takes_about_as_much_as_it_may(clock):
+    memo = LocalMemo(clock, most_bytes=2_000_000)
+
+    async def work():
+        return Done(Result([{"a": n, "b": str(n)} for n in range(3_000)]), (), 0)
+
+    tracemalloc.start()
+    try:
+        for each in range(40):
+            await memo.once(f"e{each}", f"k{each}", KEEP_S, work)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 1_000_000 < taken < 4_000_000, taken
+
+
+@pytest.mark.parametrize("large", ["log", "fields", "id", "key"])
+async def test_lines_and_names_count_too(clock, large):
+    memo = LocalMemo(clock, most_bytes=8_000)
+    line = (
+        LogRecord(0, "info", "", {"a": "x" * 5_000}, 0)
+        if large == "fields"
+        else LogRecord(0, "info", "x" * 5_000, {}, 0)
+    )
+
+    async def work():
+        return Done(Result(1), (line,) if large in ("log", "fields") else (), 0)
 
     for each in range(3):
         event, key = ("e" * 5_000 if large == "id" else "e"), ("k" * 5_000 if large == "key" else "k")

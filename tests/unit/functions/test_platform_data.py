@@ -87,7 +87,7 @@ def test_another_database_is_no_way_around(stage: dict[str, Any]) -> None:
         {"$lookup": {"from": "people", "as": "p"}},
         {"$lookup": {"pipeline": [{"$documents": [{"a": 1}]}], "as": "p"}},
         {"$unionWith": {"pipeline": [{"$documents": [{"a": 1}]}]}},
-        {"$match": {"from": "runs", "text": "$out", "_id": ObjectId()}},
+        {"$match": {"from": "runs", "text": "$out", "_id": ObjectId("6b05c36faec42ee183f646d4")}},
         {"$project": {"runs": 1}},
     ],
     ids=str,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eventing import cloudevents, datarefs, messages, node_logs, remote
+from eventing import cloudevents, datarefs, message_reading, messages, node_logs, remote
 from flume.nodes.invocation import MAX_META_BYTES
 from functions import app, memo, reporter
 
@@ -15,7 +15,7 @@ PAGE = " ".join((Path(__file__).parents[3] / "docs" / "reference" / "protocol.md
     "promise",
     [
         f"an object, {MAX_META_BYTES // 1024} KiB",
-        f"`code` is up to {messages.MAX_CODE} characters",
+        f"`code` is up to {message_reading.MAX_CODE} characters",
         f"A message is cut at {node_logs.MAX_LOG_MESSAGE:,} characters",
         f"fields above {node_logs.MAX_LOG_FIELD_BYTES * 2 // 1024} KiB are dropped",
         f"respected, up to {remote.LONGEST_PAUSE.seconds} s",

@@ -7,7 +7,7 @@ import pytest
 
 from eventing.cloudevents import MAX_BATCH
 from eventing.invocations import LogRecord
-from eventing.messages import read_report
+from eventing.message_reading import read_report
 from functions.journal import Journal
 from functions.reporter import BATCH_CHARACTERS, Reporter
 
@@ -224,7 +224,7 @@ def test_a_batch_is_bounded_and_what_is_left_follows(reporting, orchestrator, ne
         for _ in range(1_000):
             journal.log(line("x" * 8_000))
         reporter.add(journal)
-        await asyncio.sleep(2)
+        await asyncio.sleep(4)
 
     reporting(script)
 

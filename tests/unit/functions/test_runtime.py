@@ -5,12 +5,13 @@ import pytest
 
 from eventing.cloudevents import MalformedEventError
 from eventing.invocations import Failed, LogRecord
-from eventing.messages import COMPLETED, FAILED, invoke_event, read_report
+from eventing.message_reading import read_report
+from eventing.messages import COMPLETED, FAILED, invoke_event
 from flume.errors import NotFoundError
 from flume.nodes.outcomes import Result
-from functions.memo import Memo
+from functions.memo import LocalMemo
 from functions.reporter import Reporter
-from functions.runtime import BusyError, DrainingError, GoneError, Runtime
+from functions.runtime import CutShortError, DrainingError, FullError, GoneError, Runtime
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -57,7 +58,7 @@ def runtime(executor, new_invocation):
             raise NotFoundError("node type", name)
         return template
 
-    return Runtime(type_named=named, executor=executor, memo=Memo(lambda: 0.0), capacity=2, clock=lambda: NOW)
+    return Runtime(type_named=named, executor=executor, memo=LocalMemo(lambda: 0.0), capacity=2, clock=lambda: NOW)
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ async def test_beyond_its_capacity_it_is_busy_but_repetitions_wait(runtime, exec
     second = await begun(runtime, executor, order(instance="b", key="b"))
     repeated = asyncio.create_task(runtime.answer(order()))
 
-    with pytest.raises(BusyError, match="takes 2 events at a time"):
+    with pytest.raises(FullError, match="takes 2 events at a time"):
         await runtime.answer(order(instance="c", key="c"))
     executor.may_end.set()
     assert await first == await repeated
@@ -174,7 +175,7 @@ async def test_what_is_not_done_by_the_end_of_the_grace_is_cut_short_and_says_so
 
     await runtime.drain(0)
 
-    with pytest.raises(DrainingError, match="before the work was done"):
+    with pytest.raises(CutShortError, match="before the work was done"):
         await answering
 
 

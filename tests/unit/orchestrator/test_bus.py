@@ -1,6 +1,7 @@
 import asyncio
 
-from orchestrator.bus import MAX_QUEUED, MemoryBus, Overrun, PipelineChanged, namespace_topic, run_topic
+from orchestrator.bus import MAX_QUEUED, Overrun, PipelineChanged, namespace_topic, run_topic
+from orchestrator.buses.memory import MemoryBus
 
 
 def message(number):
@@ -67,3 +68,24 @@ async def test_a_subscription_can_be_iterated():
 
 def test_topics_of_runs_and_namespaces_never_meet():
     assert run_topic("x") != namespace_topic("x")
+
+
+def test_one_subscription_may_listen_to_several_topics_and_to_none_of_them_afterwards():
+    bus = MemoryBus()
+    with bus.subscribe("a", "b") as subscription:
+        for topic, number in (("a", 1), ("c", 2), ("b", 3)):
+            bus.publish(topic, message(number))
+        assert subscription.take() == [message(1), message(3)]
+    assert not bus.has_watchers("a")
+    assert not bus.has_watchers("b")
+
+
+def test_a_loss_is_told_once_until_something_else_came():
+    bus = MemoryBus()
+    with bus.subscribe("a") as subscription, bus.subscribe("b") as other:
+        bus.overrun(["a", "unwatched"])
+        bus.overrun(["a"])
+        bus.publish("a", message(1))
+        bus.overrun(["a"])
+        assert subscription.take() == [Overrun(), message(1), Overrun()]
+        assert other.take() == []

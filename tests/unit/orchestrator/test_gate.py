@@ -97,3 +97,19 @@ async def test_an_error_inside_frees_the_place():
             raise ValueError("inside")
     async with asyncio.timeout(1), gate.slot("y"):
         pass
+
+
+async def test_a_larger_limit_lets_those_in_who_wait_and_a_smaller_one_sends_nobody_out():
+    visitors = Visitors(FairGate(0))
+    for name in "abc":
+        await visitors.come("run", name)
+    assert (visitors.entered, visitors.gate.held) == ([], 0)
+    visitors.gate.resize(2)
+    await settle()
+    assert (visitors.entered, visitors.gate.held, visitors.gate.waiting) == (["a", "b"], 2, 1)
+    visitors.gate.resize(1)
+    await visitors.go("a")
+    assert (visitors.entered, visitors.gate.held) == (["a", "b"], 1)
+    await visitors.go("b")
+    assert visitors.entered == ["a", "b", "c"]
+    await visitors.go_all()

@@ -1,7 +1,8 @@
 import asyncio
 from types import SimpleNamespace
 
-from orchestrator.bus import LogsWritten, MemoryBus, RunChanged, namespace_topic, run_topic
+from orchestrator.bus import LogsWritten, RunChanged, logs_topic, namespace_topic, run_topic
+from orchestrator.buses.memory import MemoryBus
 from orchestrator.state import RunStatus
 from orchestrator.watching import Announcer, Watch
 
@@ -59,6 +60,13 @@ async def test_bus_and_observer_are_told():
     with bus.subscribe(run_topic("r")) as run, bus.subscribe(namespace_topic("default")) as namespace:
         announcer.announce(None, commit(1, logs=("line",)))
         changed = RunChanged("r", "default", "sample", 1, RunStatus.RUNNING)
-        assert run.take() == [changed, LogsWritten("r", ("line",))]
+        assert run.take() == [changed, LogsWritten("r", ("line",), "sample")]
         assert namespace.take() == [changed]
     assert observer.seen == [1]
+
+
+async def test_lines_are_told_to_those_who_follow_the_logs_of_a_namespace():
+    bus = MemoryBus()
+    with bus.subscribe(logs_topic("default")) as logs:
+        Announcer(bus, Observer()).announce(None, commit(1, logs=("line",)))
+        assert logs.take() == [LogsWritten("r", ("line",), "sample")]

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +16,10 @@ import aiohttp
 import orjson
 import pytest
 
-from eventing.cloudevents import decode, decode_one, encode_binary
+from eventing.cloudevents import CloudEvent, decode, decode_one, encode_binary
 from eventing.invocations import Answer, Invocation
-from eventing.messages import Answered, Progressed, invoke_event, read_report
+from eventing.message_reading import read_report
+from eventing.messages import COMPLETED, FAILED, Answered, Progressed, invoke_event
 from flume.pipeline import Lane
 
 NODES = '''
@@ -62,8 +64,11 @@ class Blocking(Node):
 
     class Input(NodeInput):
         until: str
+        began: str = ""
 
     def execute(self, input):
+        if input.began:
+            Path(input.began).write_text("yes")
         while not Path(input.until).exists():
             time.sleep(0.005)
         return threading.current_thread().name
@@ -120,6 +125,74 @@ class Dies(Node):
             print("last words", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
         return so_far
+
+
+@registry.register
+class Freezes(Node):
+    """Freezes its process, unless another has done so."""
+
+    name = "freezes"
+    category = "custom"
+
+    class Input(NodeInput):
+        frozen: str
+
+    async def execute(self, input):
+        if not Path(input.frozen).exists():
+            Path(input.frozen).touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return "done"
+
+
+@registry.register
+class Crowded(Node):
+    """Takes all threads that nodes share for work that blocks until the file is there; says a word first."""
+
+    name = "crowded"
+    category = "custom"
+
+    class Input(NodeInput):
+        until: str
+
+    async def execute(self, input):
+        def block():
+            while not Path(input.until).exists():
+                time.sleep(0.005)
+
+        self.context.progress("begun")
+        await asyncio.gather(*(asyncio.to_thread(block) for _ in range(64)))
+
+
+@registry.register
+class Wide(Node):
+    """Blocks as many threads as there are orders, until the file is there."""
+
+    name = "wide"
+    category = "custom"
+    concurrency = 40
+
+    class Input(NodeInput):
+        began: str
+        until: str
+
+    def execute(self, input):
+        with open(input.began, "a") as file:
+            file.write("x")
+        while not Path(input.until).exists():
+            time.sleep(0.005)
+
+
+@registry.register
+class Variables(Node):
+    """The names of the variables of its process, and of one that it starts."""
+
+    name = "variables"
+    category = "custom"
+
+    async def execute(self, input: NodeInput):
+        started = await asyncio.create_subprocess_exec("env", stdout=asyncio.subprocess.PIPE)
+        printed, _ = await started.communicate()
+        return [*os.environ, *(line.partition("=")[0] for line in printed.decode().splitlines())]
 
 
 @registry.register
@@ -308,10 +381,12 @@ async def start(nodes: Path, environment: dict[str, str]) -> AsyncIterator[Start
 
 @dataclass
 class Orchestrator:
-    """An orchestrator that takes signs of life and payloads, unless told otherwise."""
+    """An orchestrator that takes signs of life, answers and payloads, unless told otherwise."""
 
     url: str = ""
     signs: list[Progressed] = field(default_factory=list)
+    answers: list[CloudEvent] = field(default_factory=list)
+    answer_statuses: list[str] = field(default_factory=list)
     payloads: dict[str, bytes] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     asked: list[Any] = field(default_factory=list)
@@ -325,7 +400,12 @@ class Orchestrator:
 
     def _answer_to(self, asked: Any) -> tuple[str, bytes]:
         if asked.target == "/events":
-            for event in decode(asked.headers.items(), asked.body):
+            events = decode(asked.headers.items(), asked.body)
+            if any(event.type in (COMPLETED, FAILED) for event in events):
+                status = self.answer_statuses.pop(0) if self.answer_statuses else "202 Accepted"
+                self.answers += events if status.startswith("202") else []
+                return status, b""
+            for event in events:
                 said = read_report(event)
                 assert isinstance(said, Progressed)
                 self.signs.append(said)
@@ -354,6 +434,20 @@ async def orchestrator(serve: Any) -> Orchestrator:
     orchestrator = Orchestrator()
     orchestrator.url = (await serve(orchestrator.answer)).url
     return orchestrator
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port at which no connection comes about, as if its machine were off: so many wait there that none is taken."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            with suppress(BlockingIOError):
+                client.connect(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import socket
+import threading
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,13 +13,16 @@ from pathlib import Path
 import orjson
 import pytest
 
+from eventing.aside import ASIDE_FROM
 from eventing.attempts import OpenAttempts
-from eventing.cloudevents import MalformedEventError, encode_binary, encode_structured
+from eventing.cloudevents import MalformedEventError, decode_one, encode_binary, encode_structured
 from eventing.direct import DirectSender
+from eventing.function_calls import FunctionCalls
 from eventing.invocations import Failed, LogRecord
 from eventing.messages import Progressed, answer_event, invoke_event, progress_event
-from eventing.remote import BusyError, CrashError, DeliveryError, RefusedError
+from eventing.remote import BusyError, CrashError, DeliveryError, RefusedError, UnreachedError
 from flume.nodes.outcomes import Result
+from tests.servers.own_process import do_without
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "function-in-javascript" / "function.mjs"
 
@@ -33,12 +37,19 @@ class Reports:
     def phase(self, phase, *, ago_ms=0):
         pass
 
+    def handed_over(self):
+        pass
+
+    def ready(self, *, for_ms):
+        pass
+
 
 class OnePlace:
     """A function at a fixed address; ``epitaph`` is what it said last if it is dead."""
 
     def __init__(self, url, epitaph=None):
         self.url = url
+        self.headers = {"authorization": "Bearer of this place"}
         self.said = epitaph
 
     async def epitaph(self):
@@ -74,8 +85,10 @@ def send(new_invocation):
     async def run(place, invocation=None, depot=None):
         invocation = invocation or new_invocation()
         with OpenAttempts().open(invocation, Reports()) as attempt:
-            async with DirectSender(place, depot or Depot()) as sender:
-                await sender.send(invoke_event(invocation, datetime.now(UTC) + timedelta(minutes=1)), attempt)
+            async with FunctionCalls(place) as calls:
+                await DirectSender(calls, depot or Depot()).send(
+                    invoke_event(invocation, datetime.now(UTC) + timedelta(minutes=1)), attempt
+                )
             return attempt.answered.result()
 
     return run
@@ -102,6 +115,7 @@ async def test_an_answer_in_either_mode_is_taken(send, serve, new_invocation, en
     assert (answered.answer, answered.logs, answered.execute_ms) == (Result("ü"), (line,), 3)
     [asked] = server.asked
     assert (asked.method, asked.target, asked.headers["ce-id"]) == ("POST", "/", "r.n.1")
+    assert asked.headers["authorization"] == "Bearer of this place"
     assert orjson.loads(asked.body)["config"] == {"template": "hi"}
 
 
@@ -110,7 +124,7 @@ async def test_an_answer_in_either_mode_is_taken(send, serve, new_invocation, en
     [
         ("429 Too Many Requests", {"Retry_After": "7"}, BusyError, 7),
         ("429 Too Many Requests", {"Retry_After": "Wed, 21 Oct 2026 07:28:00 GMT"}, BusyError, 0),
-        ("503 Unavailable", {"Retry_After": "1"}, DeliveryError, 1),
+        ("503 Unavailable", {"Retry_After": "1"}, UnreachedError, 1),
         ("500 Error", {}, DeliveryError, 0),
         ("408 Timeout", {}, DeliveryError, 0),
         ("410 Gone", {}, DeliveryError, 0),
@@ -119,7 +133,7 @@ async def test_an_answer_in_either_mode_is_taken(send, serve, new_invocation, en
 async def test_what_may_go_better_later_says_when(send, serve, reply, status, headers, error, wait_s):
     server = await serve(reply(b"why", status, **headers))
 
-    with pytest.raises(error, match=f"it answered {status[:3]}: why") as failed:
+    with pytest.raises(error, match=f"the function answered {status[:3]}: why") as failed:
         await send(OnePlace(server.url))
 
     assert type(failed.value) is error
@@ -148,6 +162,7 @@ async def test_an_answer_that_is_none_is_a_failure_of_the_function(send, serve, 
         answering(progress_event(ours, Progressed(None, ours.token))),
         answering(replace(right, type="dev.flume.node.other")),
         answering(replace(right, data={"output": 1})),
+        answering(replace(right, data={**right.data, "token": "another's-ü"})),
     ]
     for answer in wrong:
         server = await serve(answer)
@@ -168,8 +183,24 @@ async def test_data_that_can_not_be_kept_now_is_tried_again(send):
         await send(OnePlace("http://127.0.0.1:9/"), depot=Depot(outward=DeliveryError("the store is full")))
 
 
+async def test_a_large_answer_is_read_beside_the_event_loop(send, serve, new_invocation, monkeypatch):
+    threads = []
+
+    def decode(headers, content):
+        threads.append(threading.get_ident())
+        return decode_one(headers, content)
+
+    monkeypatch.setattr("eventing.function_calls.decode_one", decode)
+    output = "x" * ASIDE_FROM
+    server = await serve(answering(answer_event(new_invocation(), Result(output), logs=(), execute_ms=0)))
+
+    assert (await send(OnePlace(server.url))).answer == Result(output)
+    [thread] = threads
+    assert thread != threading.get_ident()
+
+
 async def test_an_answer_that_is_too_large_is_not_read_to_its_end(send, serve, monkeypatch):
-    monkeypatch.setattr("eventing.direct.PAYLOAD_MOST", 1_000_000)
+    monkeypatch.setattr("eventing.function_calls.PAYLOAD_MOST", 1_000_000)
 
     async def endless(asked, writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
@@ -217,6 +248,13 @@ async def test_an_order_that_never_reached_a_dead_process_did_not_kill_it(send):
     assert not isinstance(failed.value, CrashError)
 
 
+async def test_a_function_to_which_no_connection_comes_about_in_time_has_taken_nothing(send, silent_port, monkeypatch):
+    monkeypatch.setattr("eventing.http_calls.CONNECT_S", 0.05)
+
+    with pytest.raises(UnreachedError, match="the function can't be reached: no connection came about in time"):
+        await send(OnePlace(f"http://127.0.0.1:{silent_port}/", "killed by SIGKILL"))
+
+
 async def test_a_function_that_listens_only_a_moment_later_is_reached(send, new_invocation):
     answer = answering(answer_event(new_invocation(), Result(1), logs=(), execute_ms=0))
 
@@ -238,7 +276,7 @@ async def javascript(orchestrator, environment):
     """The address of the example."""
     node = shutil.which("node")
     if node is None:
-        pytest.skip("no Node.js to run the example with")
+        do_without("no Node.js to run the example with")
     process = await asyncio.create_subprocess_exec(
         node,
         str(EXAMPLE),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import orjson
 import pytest
@@ -30,6 +31,19 @@ async def test_it_serves_its_type_and_tells_how_it_is(start, order):
     answer = (await function.send(order("template", config={"template": "hi"}))).answer
     assert answer == Result("hi")
     assert b"flume_function_events_total 1" in (await function.call("GET", "/metrics")).body
+
+
+async def test_each_answer_tells_how_long_the_process_had_been_ready_when_the_work_began(
+    start, order, tmp_path, file_comes
+):
+    function = await start("work")
+    first = (await function.send(order("work", {"began": str(tmp_path / "began")}))).report
+    second = (await function.send(order("work", {"began": str(tmp_path / "began")}, key="k2", attempt=2))).report
+    again = (await function.send(order("work", {"began": str(tmp_path / "began")}, key="k2", attempt=3))).report
+
+    assert 0 <= first.ready_ms <= second.ready_ms
+    # What is remembered was begun then.
+    assert again.ready_ms == second.ready_ms
 
 
 async def test_an_order_in_structured_mode_is_taken_too(start, order):
@@ -141,9 +155,28 @@ async def test_what_outlasts_the_grace_is_cut_short_and_the_process_exits_with_0
     function.signal(signal.SIGTERM)
 
     reply = await working
-    assert (reply.status, reply.detail) == (503, "this process had to stop before the work was done")
+    # 503 would say that it was not begun.
+    assert (reply.status, reply.detail) == (500, "this process had to stop before the work was done")
     assert await function.ended() == 0
     assert "Traceback" not in function.output
+
+
+async def test_work_and_a_caller_that_never_end_share_one_grace(start, order, tmp_path, file_comes):
+    function = await start("work", FLUME_GRACE="3")
+    began, never = tmp_path / "began", tmp_path / "never"
+    working = asyncio.create_task(function.send(order("work", {"began": str(began), "until": str(never)})))
+    await file_comes(began)
+    _, writer = await asyncio.open_connection("127.0.0.1", function.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
+    await function.call("GET", "/healthz")  # it has been read by now
+
+    function.signal(signal.SIGTERM)
+    signaled = monotonic()
+
+    assert await function.ended() == 0
+    assert monotonic() - signaled < 2 * 3
+    assert (await working).status == 500
+    writer.close()
 
 
 async def test_a_caller_that_never_ends_its_request_does_not_keep_it_from_exiting(start):
@@ -157,6 +190,34 @@ async def test_a_caller_that_never_ends_its_request_does_not_keep_it_from_exitin
 
     assert await function.ended() == 0
     writer.close()
+
+
+async def test_an_orchestrator_that_never_answers_does_not_keep_it_from_exiting_within_the_grace(
+    start, order, tmp_path, file_comes, serve, until
+):
+    asked = []
+
+    async def silent(request, writer):
+        asked.append(request.target)
+        await asyncio.Event().wait()
+
+    function = await start("work", ENGINE_URL=(await serve(silent)).url, FLUME_GRACE="0.5")
+    began = tmp_path / "began"
+    large = asyncio.create_task(
+        function.send(order("work", {"began": str(began), "size": INLINE_MOST}, instance="a", key="a"))
+    )
+    await until(lambda: [target for target in asked if target.startswith("/api/v1/payloads/")])
+    other = {"began": str(tmp_path / "other"), "until": str(tmp_path / "never")}
+    endless = asyncio.create_task(function.send(order("work", other, instance="b", key="b")))
+    await file_comes(tmp_path / "other")
+
+    function.signal(signal.SIGTERM)
+    signaled = monotonic()
+
+    assert await function.ended() == 0
+    assert monotonic() - signaled < 5
+    assert [(await each).status for each in (large, endless)] == [502, 500]
+    assert "Traceback" not in function.output
 
 
 async def test_a_process_that_is_idle_ends_at_once(start):
@@ -174,6 +235,19 @@ async def test_the_end_of_standard_input_ends_it(start):
     function.process.stdin.close()
 
     assert await function.ended() == 0
+
+
+@pytest.mark.parametrize("kind", ["work", "blocking"])
+async def test_the_end_of_standard_input_cuts_short_what_nobody_can_hear_of(start, order, tmp_path, file_comes, kind):
+    function = await start(kind, options=("--ends-with-stdin",), FLUME_GRACE="60")
+    began, never = tmp_path / "began", tmp_path / "never"
+    working = asyncio.create_task(function.send(order(kind, {"began": str(began), "until": str(never)})))
+    await file_comes(began)
+
+    function.process.stdin.close()
+
+    assert await function.ended() == 0
+    await asyncio.gather(working, return_exceptions=True)
 
 
 async def test_it_can_be_ended_while_its_setup_still_goes_on(start):
@@ -230,6 +304,50 @@ async def test_progress_and_lines_reach_the_orchestrator_while_the_node_works(st
     assert (await working).status == 200
     assert (orchestrator.lines, orchestrator.text) == (["grüße"], "grüße")
     assert {(str(sign.attempt), sign.token) for sign in orchestrator.signs} == {("r.n.1", once.token)}
+
+
+async def test_signs_of_life_and_large_data_need_no_thread_that_nodes_may_take(
+    start, order, orchestrator, tmp_path, until
+):
+    function = await start("crowded", "work", ENGINE_URL=orchestrator.url)
+    may_end = tmp_path / "until"
+    crowding = asyncio.create_task(function.send(order("crowded", {"until": str(may_end)}, instance="a", key="a")))
+    await until(lambda: orchestrator.text == "begun")
+
+    inputs = {"began": str(tmp_path / "began"), "says": "hello", "size": INLINE_MOST}
+    reply = await asyncio.wait_for(function.send(order("work", inputs, instance="b", key="b")), 20)
+
+    assert (reply.status, crowding.done()) == (200, False)
+    may_end.touch()
+    assert (await crowding).status == 200
+
+
+async def test_as_many_plain_functions_block_at_a_time_as_the_type_says(start, order, tmp_path, until):
+    function = await start("wide")
+    began, may_end = tmp_path / "began", tmp_path / "until"
+    inputs = {"began": str(began), "until": str(may_end)}
+    working = [
+        asyncio.create_task(function.send(order("wide", inputs, instance=f"n{number}", key=f"{number}")))
+        for number in range(40)
+    ]
+
+    await until(lambda: began.exists() and len(began.read_text()) == 40)
+
+    may_end.touch()
+    assert {(await each).status for each in working} == {200}
+
+
+async def test_a_process_with_a_key_takes_orders_that_carry_it_alone_and_nodes_do_not_see_it(start, order):
+    function = await start("variables", FLUME_FUNCTION_KEY="the-key", FLUME_OTHER="seen")
+    headers = await order_headers(order("variables"))
+    _, body = encode_binary(invoke_event(order("variables"), datetime.now(UTC) + timedelta(minutes=1)))
+
+    refused = await function.call("POST", headers=headers, body=body)
+    reply = await function.call("POST", headers={**headers, "Authorization": "Bearer the-key"}, body=body)
+
+    assert refused.status == 401
+    assert reply.answer.output.count("FLUME_OTHER") == 2
+    assert "FLUME_FUNCTION_KEY" not in reply.answer.output
 
 
 async def test_an_attempt_that_nobody_wants_is_cancelled(start, order, orchestrator, tmp_path):
@@ -480,4 +598,4 @@ async def test_the_exchange_in_the_documentation_is_what_happens(start):
 
 
 def timeless(line):
-    return re.sub(r'"executeMs":\d+', '"executeMs":…', re.sub(r"(content-length: )\d+", r"\1…", line))
+    return re.sub(r'"(executeMs|readyMs)":\d+', r'"\1":…', re.sub(r"(content-length: )\d+", r"\1…", line))

@@ -166,6 +166,31 @@ async def test_a_rerun_goes_on_from_a_node_with_other_inputs_and_the_latest_vers
     assert (wrong.status_code, wrong.json()["code"]) == (400, "unknown-node")
 
 
+async def test_a_whole_run_is_run_again_by_a_call_without_a_body(api) -> None:
+    await api.save(CHAIN)
+    run_id = (await api.invoke(wait=5, json={"fail": True})).headers["flume-run"]
+
+    answer = await api.post(f"/api/v1/runs/{run_id}/rerun")
+
+    again = await api.ended(answer.json()["id"])
+    assert (again["status"], again["inputs"]["fail"], again["retryOf"]) == ("failed", True, run_id)
+    assert again["nodes"]["first"]["startedAt"] >= again["createdAt"]
+
+
+async def test_the_nodes_of_a_pipeline_are_counted_for_parts_of_the_time(api) -> None:
+    await api.save(CHAIN)
+    await api.invoke(wait=5)
+
+    found = (await api.get("/api/v1/stats?pipeline=sample&nodeParts=3")).json()
+    without = (await api.get("/api/v1/stats?pipeline=sample")).json()
+
+    StatisticsRecord.model_validate(found)
+    assert [len(part["nodes"]) for part in found["nodeParts"]] == [0, 0, len(found["nodes"])]
+    assert found["nodeParts"][2]["nodes"] == found["nodes"]
+    assert without["nodeParts"] is None
+    assert (await api.get("/api/v1/stats?nodeParts=25")).status_code == 400
+
+
 async def test_many_runs_are_cancelled_by_ids_and_each_answer_says_what_became_of_it(api) -> None:
     await api.save(GATE)
     first, second = [(await api.invoke()).json()["id"] for _ in range(2)]
@@ -246,6 +271,10 @@ async def test_nodes_and_items_of_a_loop_can_be_looked_at_after_it_ended(api) ->
     assert [(item["index"], item["output"]) for item in page["items"]] == [(0, "item 0: 10"), (1, "item 1: 12")]
     assert [item["index"] for item in rest["items"]] == [2]
     assert rest["nextCursor"] is None
+    done = (await api.get(f"{base}/each/items?limit=1&after=0&status=completed")).json()
+    assert ([item["index"] for item in done["items"]], done["nextCursor"]) == ([1], "1")
+    assert (await api.get(f"{base}/each/items?status=failed")).json() == {"items": [], "nextCursor": None}
+    assert (await api.get(f"{base}/each/items?status=lost")).status_code == 400
     assert page["items"][0]["nodes"] == {"double": "completed", "note": "completed"}
     for missing in ("each[3].double", "each[0].nothing", "double", "each[x].double", "each[0]"):
         assert (await api.get(f"{base}/{missing}")).status_code == 404
@@ -313,7 +342,10 @@ async def test_the_graph_shows_which_edges_were_taken_and_what_is_in_loops(api) 
         ("second", "last", "false", True),
     ]
     body = nested["nodes"][0]["body"]
+    loop = nested["nodes"][0]
+    assert (loop["category"], loop["icon"], loop["maxAttempts"]) == ("Logic", "repeat", 1)
     assert [node["id"] for node in body["nodes"]] == ["double", "note"]
+    assert all(node["icon"] for node in body["nodes"])
     assert body["edges"] == [{"from": "double", "to": "note", "port": "out"}]
 
 

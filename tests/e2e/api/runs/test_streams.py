@@ -9,7 +9,7 @@ import uvicorn
 
 from orchestrator.api.run_models import NodeRecord, RunHeadRecord, RunRecord
 from orchestrator.api.run_reader import START, EventId
-from orchestrator.api.streams import namespace_events, read_event_id, run_events
+from orchestrator.api.streams import Interest, namespace_events, read_event_id, run_events
 from orchestrator.bus import MAX_QUEUED, LogsWritten, Progress, run_topic
 from orchestrator.store import LogLine
 
@@ -223,7 +223,7 @@ async def test_log_lines_come_once_however_many_heartbeats_pass(api) -> None:
 
     async with run_stream(api, run_id, heartbeat_s=0.02) as pieces:
         first = [parse(await anext(pieces)) for _ in range(2)]
-        api.orchestrator.bus.publish(run_topic(run_id), LogsWritten(run_id, (late_line(),)))
+        api.orchestrator.bus.publish(run_topic(run_id), LogsWritten(run_id, (late_line(),), "sample"))
         await api.orchestrator.store.save_logs(run_id, [late_line()])
         found = await upto(pieces, "")
         found += await upto(pieces, "")
@@ -272,7 +272,7 @@ async def test_a_stream_that_is_left_listens_to_nothing_any_more(api) -> None:
 
 
 async def test_the_stream_of_a_namespace_tells_of_its_runs_and_pipelines_alone(api) -> None:
-    async with aclosing(namespace_events(api.orchestrator, "default", heartbeat_s=60)) as pieces:
+    async with aclosing(namespace_events(api.orchestrator, Interest("default"), heartbeat_s=60)) as pieces:
         await anext(pieces)
         await api.save(STEPS, name="hidden", namespace="other")
         record = await api.save(STEPS)
@@ -283,6 +283,21 @@ async def test_the_stream_of_a_namespace_tells_of_its_runs_and_pipelines_alone(a
 
     assert pipeline == ("pipeline", None, {"id": record.id, "name": "sample", "change": "created"})
     assert {data["id"] for _, _, data in found} == {run_id}
+
+
+async def test_the_stream_of_a_namespace_can_be_that_of_one_pipeline_and_tell_of_its_logs(api) -> None:
+    api.gates.open()
+    wanted = Interest("default", "sample", with_logs=True)
+    async with aclosing(namespace_events(api.orchestrator, wanted, heartbeat_s=60)) as pieces:
+        await anext(pieces)
+        await api.save(STEPS, name="another")
+        await api.post("/api/v1/pipelines/another/invoke", headers={"Prefer": "wait=5"})
+        await api.save(STEPS)
+        run_id = (await api.invoke(wait=5)).json()["id"]
+        found = await upto(pieces, "log")
+
+    assert {data.get("name") or data["pipeline"] for _, _, data in found} == {"sample"}
+    assert found[-1] == ("log", None, {"run": run_id, "pipeline": "sample"})
 
 
 async def test_a_stream_goes_on_after_a_restart_where_its_reader_was(open_api, tmp_path) -> None:

@@ -61,6 +61,16 @@ def test_an_expression_that_fails_or_gives_no_boolean_matches_nothing():
         assert not parse_filters([{"cesql": text}]).matches(EVENT)
 
 
+def test_filters_that_take_too_much_work_match_nothing_whatever_stands_around_them():
+    event = {**EVENT, "long": "a" * 4096}
+    costly = {"cesql": " OR ".join(["long LIKE '%b'"] * 13)}
+    within_bounds = [{"cesql": "long LIKE '%a'"}, {"not": {"cesql": " OR ".join(["long LIKE '%b'"] * 8)}}]
+    assert parse_filters(within_bounds).matches(event)
+    assert not parse_filters([{"not": costly}]).matches(event)
+    assert not parse_filters([{"any": [costly, {"cesql": "TRUE"}, {"exact": {"long": event["long"]}}]}]).matches(event)
+    assert not parse_filters([*within_bounds, *within_bounds]).matches(event), "one budget for all of them"
+
+
 @pytest.mark.parametrize(
     ("filters", "pointer", "message", "hint"),
     [

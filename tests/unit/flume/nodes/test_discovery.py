@@ -6,7 +6,8 @@ from textwrap import dedent
 import pytest
 
 from flume.nodes import Registry
-from flume.nodes.discovery import OUR_NAMES, load_path
+from flume.nodes.discovery import load_path
+from flume.nodes.node_files import OUR_NAMES
 
 NODE = """
 from flume.nodes import Node, NodeInput, registry

@@ -115,10 +115,10 @@ def test_many_problems_are_counted() -> None:
     assert refusal(MERGED, {}, {str(number): 1 for number in range(5)}).endswith("(and 4 more)")
 
 
-def test_a_type_that_lives_in_an_image_can_not_run_here() -> None:
+def test_a_type_without_a_class_can_not_run_here() -> None:
     elsewhere = NodeType("far", 1, "", "", GREET.lanes, GREET.run_on, {}, {})
 
-    with pytest.raises(NodeError, match="own image"):
+    with pytest.raises(NodeError, match="'far' runs in a function, and not in this process"):
         prepare(elsewhere, {}, {}, context=context_of_test())
 
 

@@ -1,0 +1,53 @@
+/** Somebody else saved meanwhile: what differs, line by line, and whose text goes on. */
+
+import { useEffect, useRef } from "react";
+import { compareLines } from "../document/comparing";
+import { keepMine, takeTheirs } from "../server";
+import { setText, useEditor, useEditorParts } from "../store";
+
+export function Conflict() {
+  const { store } = useEditorParts();
+  const theirs = useEditor((state) => state.theirs);
+  const text = useEditor((state) => state.text);
+  const dialog = useRef<HTMLDialogElement>(null);
+  const isOpen = theirs !== null;
+  useEffect(() => {
+    if (isOpen) dialog.current?.showModal();
+  }, [isOpen]);
+  if (theirs === null) return null;
+  const lines = compareLines(theirs.text, text);
+  return (
+    <dialog
+      ref={dialog}
+      className="dialog dialog--compare"
+      aria-labelledby="conflict-title"
+      onCancel={(event) => event.preventDefault()}
+    >
+      <h2 id="conflict-title">Somebody else saved this pipeline meanwhile</h2>
+      <p>
+        Lines with − are theirs alone, lines with + are yours. Nothing is lost either way: undo brings your text back.
+      </p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <pre className="code code--diff" tabIndex={0}>
+        {lines.map((line, place) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: lines have no name but their place
+          <span key={place} className={line.kind === "same" ? "line" : `line line--${line.kind}`}>
+            {`${line.kind === "added" ? "+" : line.kind === "removed" ? "−" : " "} ${line.text}\n`}
+          </span>
+        ))}
+      </pre>
+      <div className="actions">
+        <button
+          type="button"
+          className="button"
+          onClick={() => takeTheirs(store, (fresh) => setText(store, fresh, { label: "Take theirs" }))}
+        >
+          Go on with theirs
+        </button>
+        <button type="button" className="button button--primary" onClick={() => keepMine(store)}>
+          Keep mine, to be saved over theirs
+        </button>
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,1 @@
+"""Shows Flume with a real language model on any machine: ``make demo``. No part of the wheel; tests use its model server, too."""

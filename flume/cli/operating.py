@@ -1,0 +1,84 @@
+"""``flume operator``: makes a cluster and Flume's API agree, until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import socket
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import flume
+from eventing.http_serving import listen
+from flume.cli.interrupts import run_interruptible
+from flume.cli.logging import configure_logging
+from flume.cli.printing import say
+from flume.cli.serving import address_of
+from flume.cli.settings import Settings, read_settings, split_list
+from flume.nodes.registry import Registry, installed_node_types
+from knative.cluster import Cluster, Dispatch
+from knative.operator.connection import connection_to, find_access
+from knative.operator.health import Pulse, health_server
+from knative.operator.service import Installation, operate
+from knative.platform.service import watch_platform
+
+STOPS_WITHIN_S = 20.0
+
+
+def run_operator(host: str, port: int) -> int:
+    """Operate until a signal comes; the exit code. ``host`` and ``port`` are where probes ask.
+
+    Raises `SettingError` if no cluster can be found, or the port is taken.
+    """
+    settings = read_settings()
+    configure_logging(settings)
+    # What its lines tell, the operator tells too, and with the facts.
+    logging.getLogger("kopf").setLevel(max(logging.getLogger().level, logging.WARNING))
+    run_interruptible(lambda stopping: _run(settings, host, port, stopping), patience_s=STOPS_WITHIN_S)
+    return 0
+
+
+async def _run(settings: Settings, host: str, port: int, stopping: asyncio.Event) -> None:
+    installation = Installation(
+        cluster=cluster_of(settings),
+        new_registry=lambda: Registry(installed_node_types),
+        token=settings.token,
+        name=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
+        background=(lambda _: _watch_platform(settings),),
+    )
+    pulse = Pulse()
+    with listen(host, port, setting="--host, --port") as listener:
+        url = address_of(host, listener.getsockname()[1])
+        server = health_server(pulse)
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="health")
+        say(f"flume {flume.__version__} operator, probes at {url}, for the orchestrator at {settings.engine_url}")
+        try:
+            await operate(installation, pulse, stopping)
+        finally:
+            server.stop(1)
+            await serving
+
+
+async def _watch_platform(settings: Settings) -> None:
+    """Tell the orchestrator what the platform does to pods and Jobs of functions."""
+    await watch_platform(
+        lambda: connection_to(find_access()), settings.engine_url, settings.token, settings.cluster_namespace
+    )
+
+
+def cluster_of(settings: Settings) -> Cluster:
+    """What the settings say of the installation."""
+    usual = Cluster()
+    return replace(
+        usual,
+        namespace=settings.cluster_namespace,
+        engine_url=settings.engine_url,
+        dispatch=Dispatch(settings.dispatch),
+        function_image=settings.function_image or usual.function_image,
+        vllm_image=settings.vllm_image or usual.vllm_image,
+        pull_policy=settings.pull_policy,
+        pull_secrets=split_list(settings.pull_secrets),
+        vllm_url=settings.llm_url,
+        timezone=settings.timezone,
+        function_timeout_max=timedelta(seconds=settings.function_timeout_max),
+    )

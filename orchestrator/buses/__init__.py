@@ -1,0 +1,1 @@
+"""What carries messages of the live bus: within one process, and between replicas."""

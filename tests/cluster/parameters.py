@@ -1,0 +1,52 @@
+"""What the tests on a cluster are told, all of it by the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CONTROL, FUNCTION, CUSTOM = "FLUME_IMAGE_CONTROL", "FLUME_IMAGE_FUNCTION", "FLUME_IMAGE_CUSTOM"
+PULL_POLICY = "FLUME_IMAGE_PULL_POLICY"
+
+NAMESPACE = "flume"
+"""Of the installation: the one that `knative/config` names everywhere. It must not be there before."""
+
+TEAM = "flume-cluster-tests"
+"""Of pipelines: a Flume namespace is the Kubernetes namespace of the resource."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """``custom_image`` holds `tests/cluster/nodes`; ``diagnostics`` is where failures leave what the cluster says."""
+
+    kubeconfig: str
+    control_image: str
+    function_image: str
+    custom_image: str = ""
+    pull_policy: str = "IfNotPresent"
+    mongodb_url: str = ""
+    redis_url: str = ""
+    vllm_url: str = ""
+    vllm_model: str = ""
+    diagnostics: Path = Path("cluster-diagnostics")
+
+
+def parameters_in(environment: Mapping[str, str]) -> Parameters | str:
+    """The parameters, or the reason why there can be no tests on a cluster."""
+    missing = [name for name in ("KUBECONFIG", CONTROL, FUNCTION) if not environment.get(name)]
+    if missing:
+        return f"no cluster to test on: {', '.join(missing)} not set (docs/how-to/cluster-tests.md)"
+    policy = environment.get(PULL_POLICY) or "IfNotPresent"
+    if policy not in ("Always", "IfNotPresent", "Never"):
+        return f"{PULL_POLICY} is '{policy}'; expected Always, IfNotPresent or Never"
+    return Parameters(
+        kubeconfig=environment["KUBECONFIG"],
+        control_image=environment[CONTROL],
+        function_image=environment[FUNCTION],
+        custom_image=environment.get(CUSTOM, ""),
+        pull_policy=policy,
+        mongodb_url=environment.get("MONGODB_URL", ""),
+        redis_url=environment.get("REDIS_URL", ""),
+        vllm_url=environment.get("VLLM_URL", ""),
+        vllm_model=environment.get("VLLM_MODEL", ""),
+        diagnostics=Path(environment.get("FLUME_TEST_DIAGNOSTICS") or "cluster-diagnostics"),
+    )

@@ -91,7 +91,7 @@ def print_audit(client: Client, target: str | None, limit: int, format: Format) 
 
 
 def print_statistics(client: Client, format: Format, **query: Any) -> None:
-    """Print how many runs of each pipeline ended how, and how long they took."""
+    """Print how many runs of each pipeline ended how, and how long they took; of one ``pipeline``, its nodes too."""
     record = client.get("/api/v1/stats", **query)
     if format in (Format.JSON, Format.YAML):
         print_value(record, format)
@@ -102,6 +102,14 @@ def print_statistics(client: Client, format: Format, **query: Any) -> None:
     ]
     print_text(f"runs that ended from {record['since']} to {record['until']}")
     print_table(rows, ["pipeline", "status", "runs", "p50 ms", "p90 ms", "p99 ms"])
+    if record["nodes"] is None:
+        return
+    nodes = [
+        [each["node"], str(each["count"]), str(each["failures"]), *_percentiles(each["durationMs"])]
+        for each in record["nodes"]
+    ]
+    print_text("")
+    print_table(nodes, ["node", "ended", "failed", "p50 ms", "p90 ms", "p99 ms"])
 
 
 def try_node(client: Client, name: str, config: dict[str, Any], inputs: dict[str, Any], format: Format) -> bool:

@@ -8,9 +8,10 @@ from orchestrator.api.answers import json_response
 from orchestrator.api.context import Caller, TheCaller, TheNamespace, TheOrchestrator
 from orchestrator.api.pipeline_presentation import etag_of, pipeline_detail
 from orchestrator.api.pipelines import ONE_PIPELINE, conditions
-from orchestrator.api.preconditions import read_precondition
+from orchestrator.api.preconditions import read_precondition, settled
 from orchestrator.api.presentation import to_json
 from orchestrator.service import Orchestrator
+from orchestrator.store import PipelineRecord
 
 router = APIRouter(tags=["pipelines"])
 
@@ -68,11 +69,16 @@ async def _set(
     status: PipelineStatus,
     act: str,
 ) -> Response:
-    record = await orchestrator.pipelines.read(namespace, name)
-    read_precondition(request.headers).check(name, record)
-    if record.status is PipelineStatus.DRAFT and act != "activate":
-        raise ConflictError(f"pipeline '{name}' is a draft", code="pipeline-is-draft", hint="activate it")
-    after = await orchestrator.pipelines.set_status(record, status)
+    wanted = read_precondition(request.headers)
+
+    async def change() -> tuple[PipelineRecord, PipelineRecord]:
+        record = await orchestrator.pipelines.read(namespace, name)
+        wanted.check(name, record)
+        if record.status is PipelineStatus.DRAFT and act != "activate":
+            raise ConflictError(f"pipeline '{name}' is a draft", code="pipeline-is-draft", hint="activate it")
+        return record, await orchestrator.pipelines.set_status(record, status)
+
+    record, after = await settled(wanted, change)
     await orchestrator.audit.record_pipeline(caller.actor, f"pipeline.{act}", after, before=record)
     body = to_json(await pipeline_detail(request, orchestrator, after))
     return json_response(body, headers={"ETag": etag_of(after)})

@@ -19,9 +19,11 @@ from orchestrator.api.pipeline_presentation import (
     version_summary,
 )
 from orchestrator.api.pipelines import ONE_PIPELINE, conditions
-from orchestrator.api.preconditions import read_precondition
+from orchestrator.api.preconditions import read_precondition, settled
 from orchestrator.api.presentation import to_json
 from orchestrator.api.run_models import Page
+from orchestrator.pipelines import Saved
+from orchestrator.store import PipelineRecord
 
 router = APIRouter(tags=["versions"])
 
@@ -101,9 +103,14 @@ async def restore_version(
     namespace: TheNamespace,
 ) -> Response:
     """Save the text of an old version again, as the newest one."""
-    record = await orchestrator.pipelines.read(namespace, name)
-    read_precondition(request.headers).check(name, record)
-    saved = await orchestrator.pipelines.restore(record, version, actor=caller.name)
+    wanted = read_precondition(request.headers)
+
+    async def change() -> tuple[PipelineRecord, Saved]:
+        record = await orchestrator.pipelines.read(namespace, name)
+        wanted.check(name, record)
+        return record, await orchestrator.pipelines.restore(record, version, actor=caller.name)
+
+    record, saved = await settled(wanted, change)
     await orchestrator.audit.record_pipeline(
         caller.actor, "pipeline.restore", saved.record, before=record, restored=version
     )

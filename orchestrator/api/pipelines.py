@@ -39,7 +39,7 @@ from orchestrator.api.pipeline_presentation import (
     prefers_yaml,
     text_of,
 )
-from orchestrator.api.preconditions import read_precondition
+from orchestrator.api.preconditions import read_precondition, settled
 from orchestrator.api.presentation import to_json
 from orchestrator.api.run_models import Page
 from orchestrator.auditing import Change
@@ -217,18 +217,24 @@ async def patch_pipeline(
 ) -> Response:
     """Merge a patch (RFC 7386) into ``definition``, set ``status``, or both. What else a pipeline shows follows from these."""
     patch = await _read_patch(request)
-    record = await orchestrator.pipelines.read(namespace, name)
-    read_precondition(request.headers).check(name, record)
-    after = record
-    if patch.definition is not None:
-        merged = merge(await definition_of(orchestrator, record), patch.definition)
-        source = await _read(as_text(merged), "json")
-        saved = await orchestrator.pipelines.save(
-            source, namespace=namespace, name=name, actor=caller.name, expected_rev=record.rev, creates=False
-        )
-        after = saved.record
-    if patch.status is not None:
-        after = await orchestrator.pipelines.set_status(after, patch.status)
+    wanted = read_precondition(request.headers)
+
+    async def change() -> tuple[PipelineRecord, PipelineRecord]:
+        record = await orchestrator.pipelines.read(namespace, name)
+        wanted.check(name, record)
+        after = record
+        if patch.definition is not None:
+            merged = merge(await definition_of(orchestrator, record), patch.definition)
+            source = await _read(as_text(merged), "json")
+            saved = await orchestrator.pipelines.save(
+                source, namespace=namespace, name=name, actor=caller.name, expected_rev=record.rev, creates=False
+            )
+            after = saved.record
+        if patch.status is not None:
+            after = await orchestrator.pipelines.set_status(after, patch.status)
+        return record, after
+
+    record, after = await settled(wanted, change)
     await orchestrator.audit.record_pipeline(caller.actor, "pipeline.patch", after, before=record)
     return await _answer(request, orchestrator, after)
 

@@ -1,13 +1,20 @@
 """``If-Match`` and ``If-None-Match`` of calls that change a pipeline: nobody overwrites what they have not seen."""
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from starlette.datastructures import Headers
 
 from flume.errors import ConflictError
 from orchestrator.pipelines import stale
 from orchestrator.store import PipelineRecord
+
+_Done = TypeVar("_Done")
+
+_TRIES = 5
+"""Writes in between that a call without a precondition takes; more come of no race."""
 
 _ETAG = re.compile(r'"(\d{1,15})"', re.ASCII)
 
@@ -48,3 +55,18 @@ def read_precondition(headers: Headers) -> Precondition:
     tags = (_ETAG.fullmatch(each.strip()) for each in if_match.split(","))
     revs = frozenset(int(tag.group(1)) for tag in tags if tag is not None)
     return Precondition(revs, must_exist=True, must_not_exist=must_not_exist)
+
+
+async def settled(wanted: Precondition, change: Callable[[], Awaitable[_Done]]) -> _Done:
+    """What ``change`` gives, which reads a pipeline, checks ``wanted`` and writes.
+
+    Who names no revision wants the change whatever the pipeline is at: when somebody else writes in between, it is made again of
+    what they wrote. Raises `ConflictError` where a revision is named.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return await change()
+        except ConflictError as error:
+            if error.code != "stale" or wanted.revs is not None:
+                raise
+    return await change()

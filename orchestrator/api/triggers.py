@@ -26,6 +26,7 @@ from orchestrator.api.invoke import START_ANSWERS, START_DOCUMENTATION, answer_s
 from orchestrator.api.parameters import hops, start_key, traceparent, wanted_wait_s
 from orchestrator.api.pipeline_models import TriggerDetailRecord, TriggerPatchBody
 from orchestrator.api.pipeline_presentation import pipeline_path, trigger_summary
+from orchestrator.api.preconditions import Precondition, settled
 from orchestrator.api.presentation import DEFAULT_NAMESPACE, Record, timestamp, to_json
 from orchestrator.api.run_models import Page
 from orchestrator.auditing import Change
@@ -97,19 +98,26 @@ async def patch_trigger(
     namespace: TheNamespace,
 ) -> Response:
     """Switch a trigger on or off without a new version. What the definition switches off stays off."""
-    record = await orchestrator.pipelines.read(namespace, pipeline)
-    entry = _entry(record, id)
     if id == MANUAL and not body.enabled:
         raise ConflictError("a pipeline can always be started by hand", code="always-enabled", hint="pause it instead")
-    if body.enabled and not entry["enabled"]:
-        raise ConflictError(
-            f"the definition switches trigger '{id}' off", code="disabled-by-definition", hint="change it there"
-        )
-    before = {"enabled": id not in record.disabled_triggers}
-    if before["enabled"] != body.enabled:
-        record = await orchestrator.pipelines.set_trigger(record, id, enabled=body.enabled)
-    change = Change("trigger.patch", f"triggers/{pipeline}/{id}", namespace, before, {"enabled": body.enabled})
-    await orchestrator.audit.record(caller.actor, change)
+
+    async def switch() -> tuple[bool, PipelineRecord]:
+        record = await orchestrator.pipelines.read(namespace, pipeline)
+        entry = _entry(record, id)
+        if body.enabled and not entry["enabled"]:
+            raise ConflictError(
+                f"the definition switches trigger '{id}' off", code="disabled-by-definition", hint="change it there"
+            )
+        was_enabled = id not in record.disabled_triggers
+        if was_enabled == body.enabled:
+            return was_enabled, record
+        return was_enabled, await orchestrator.pipelines.set_trigger(record, id, enabled=body.enabled)
+
+    was_enabled, record = await settled(Precondition(), switch)
+    before, after = {"enabled": was_enabled}, {"enabled": body.enabled}
+    await orchestrator.audit.record(
+        caller.actor, Change("trigger.patch", f"triggers/{pipeline}/{id}", namespace, before, after)
+    )
     return await _answer(request, orchestrator, record, id)
 
 

@@ -117,6 +117,9 @@ def audit(
 
 
 def stats(
+    pipeline: Annotated[
+        str | None, typer.Option(help="Of this pipeline alone, and of each of its nodes.", metavar="NAME")
+    ] = None,
     since: Annotated[
         str | None, typer.Option(help="Since a moment, or 7d for seven days ago. Default: a day ago.")
     ] = None,
@@ -126,15 +129,16 @@ def stats(
     server: Server = None,
     output: Output = Format.TEXT,
 ) -> None:
-    """Print how many runs ended how, and how long they took.
+    """Print how many runs ended how, and how long they took; with --pipeline, the same of its nodes.
 
-    Example: flume stats --since 7d
+    Example: flume stats --pipeline hello --since 7d
     """
     from flume.cli.acting import print_statistics
     from flume.cli.connecting import connect
     from flume.cli.listing import moment
 
     query = {
+        "pipeline": pipeline,
         "since": None if since is None else moment(since, "--since"),
         "until": None if until is None else moment(until, "--until"),
         # One interval for a table of totals: otherwise a long time would have to be cut into too many.

@@ -5,6 +5,7 @@ import pytest
 
 from flume import validation
 from flume.errors import StoreError
+from flume.source import read_source
 from orchestrator.api.pipeline_models import (
     DifferenceRecord,
     PipelineDetailRecord,
@@ -103,6 +104,40 @@ async def test_saves_that_ask_for_no_revision_do_not_get_into_each_others_way(si
 
     assert sorted(each.status_code for each in answers) == [200] * 7 + [201]
     assert sorted(each.json()["version"] for each in answers) == list(range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "options"),
+    [
+        ("PATCH", URL, {"content": b'{"status": "paused"}', "headers": MERGE}),
+        ("PATCH", URL, {"content": b'{"definition": {"metadata": {"description": "Waves"}}}', "headers": MERGE}),
+        ("POST", f"{URL}/pause", {}),
+        ("POST", f"{URL}/versions/1/restore", {}),
+        ("PATCH", "/api/v1/triggers/hello/nightly", {"json": {"enabled": False}}),
+    ],
+    ids=["status", "definition", "pause", "restore", "trigger"],
+)
+async def test_a_change_that_asks_for_no_revision_is_made_of_what_others_wrote_meanwhile(
+    site, monkeypatch, method, url, options
+) -> None:
+    scheduled = hello() + "triggers:\n  - {id: nightly, type: cron, schedule: '0 3 * * *'}\n"
+    await site.save(scheduled)
+    await site.call("PUT", URL, content=scheduled.replace("Hello", "Bye"), headers=YAML)
+    read, others = site.orchestrator.pipelines.read, ["Late", "Later"]
+
+    async def read_before_somebody_writes(namespace, name):
+        record = await read(namespace, name)
+        if others:
+            text = scheduled.replace("Hello", others.pop())
+            source = read_source(text, format="yaml")
+            await site.orchestrator.pipelines.save(source, namespace=namespace, name=name, actor="another")
+        return record
+
+    monkeypatch.setattr(site.orchestrator.pipelines, "read", read_before_somebody_writes)
+
+    assert (await site.call(method, url, **options)).status_code == 200
+    assert others == []
+    assert (await site.call("GET", URL)).json()["version"] >= 4
 
 
 async def test_of_saves_that_ask_for_a_revision_one_wins(site) -> None:

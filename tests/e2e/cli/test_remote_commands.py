@@ -178,6 +178,9 @@ def test_the_audit_log_and_statistics_are_printed(flume, greeter):
     flume("invoke", "greeter", "--wait")
     assert "pipeline" in flume("audit", "--target", "pipelines/greeter").out
     assert flume("stats", "--since", "1h").out.splitlines()[-1].split()[:3] == ["greeter", "completed", "1"]
+    heading, *nodes = flume("stats", "--pipeline", "greeter").out.splitlines()[4:]
+    assert heading.split()[:3] == ["NODE", "ENDED", "FAILED"]
+    assert [line.split()[1:3] for line in nodes] == [["1", "0"]] * len(nodes) != []
 
 
 def test_node_types_and_the_server_itself_are_listed_and_a_node_is_tried(flume, server):

@@ -1,8 +1,8 @@
 """The engine: the shell around the machine and the only one that calls it.
 
 One turn of a run goes: apply what has happened, answer at once what needs no effect outside, commit, and then carry out
-what the commit allows. While a commit is under way the run may compute one stretch ahead of it, never more; what that
-gives goes into the next commit. Nothing leaves the process before the commit of the state that it was computed from.
+what the commit allows. While a commit is under way the run may compute a few stretches ahead of it (`stretch.STRETCHES_AHEAD`);
+what they give goes into the next commit. Nothing leaves the process before the commit of the state that it was computed from.
 
 A run that only waits for a late moment is given up: it leaves memory and its owner, and `orchestrator.keeper` takes it
 up again when it is due.

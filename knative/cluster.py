@@ -28,7 +28,8 @@ class Cluster:
     ``vllm_url`` is a model server that all AI nodes share; empty: each `Model` has one of its own, beside its function.
     ``secrets`` is the Secret with a key per secret of pipelines, ``connections`` the one with ``MONGODB_URL`` and ``REDIS_URL``
     of database nodes and ``VLLM_API_KEY``, ``settings`` the ConfigMap with further variables of functions; none of the three
-    has to be there. ``timezone`` is that of cron triggers that name none. ``pull_policy`` empty: Kubernetes' default.
+    has to be there. ``models`` is the ConfigMap that the operator keeps, ``lease`` the Lease of the operator that acts.
+    ``timezone`` is that of cron triggers that name none. ``pull_policy`` empty: Kubernetes' default.
     """
 
     namespace: str = "flume"
@@ -50,6 +51,8 @@ class Cluster:
     secrets: str = "flume-secrets"
     connections: str = "flume-connections"
     settings: str = "flume-function-settings"
+    models: str = "flume-models"
+    lease: str = "flume-operator"
 
     def events_address(self, namespace: str, pipeline: str, key: str = "") -> str:
         """Where events for one pipeline go. ``key`` is the pipeline's own, for senders that can't carry a token."""

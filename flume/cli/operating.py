@@ -10,17 +10,19 @@ from uuid import uuid4
 
 import flume
 from eventing.http_serving import listen
+from flume.cli.addresses import address_of
 from flume.cli.interrupts import run_interruptible
 from flume.cli.logging import configure_logging
 from flume.cli.printing import say
-from flume.cli.serving import address_of
 from flume.cli.settings import Settings, read_settings, split_list
 from flume.nodes.registry import Registry, installed_node_types
 from knative.cluster import Cluster, Dispatch
 from knative.operator.connection import connection_to, find_access
 from knative.operator.health import Pulse, health_server
+from knative.operator.metrics import Metrics
 from knative.operator.service import Installation, operate
 from knative.platform.service import watch_platform
+from knative.platform.watching import OnTroubles
 
 STOPS_WITHIN_S = 20.0
 
@@ -44,25 +46,29 @@ async def _run(settings: Settings, host: str, port: int, stopping: asyncio.Event
         new_registry=lambda: Registry(installed_node_types),
         token=settings.token,
         name=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
-        background=(lambda _: _watch_platform(settings),),
+        background=(lambda on_troubles: _watch_platform(settings, on_troubles),),
     )
-    pulse = Pulse()
+    pulse, metrics = Pulse(), Metrics()
     with listen(host, port, setting="--host, --port") as listener:
         url = address_of(host, listener.getsockname()[1])
-        server = health_server(pulse)
+        server = health_server(pulse, metrics)
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="health")
         say(f"flume {flume.__version__} operator, probes at {url}, for the orchestrator at {settings.engine_url}")
         try:
-            await operate(installation, pulse, stopping)
+            await operate(installation, pulse, metrics, stopping)
         finally:
             server.stop(1)
             await serving
 
 
-async def _watch_platform(settings: Settings) -> None:
-    """Tell the orchestrator what the platform does to pods and Jobs of functions."""
+async def _watch_platform(settings: Settings, on_troubles: OnTroubles) -> None:
+    """Tell the orchestrator, and the operator itself, what the platform does to pods and Jobs of functions."""
     await watch_platform(
-        lambda: connection_to(find_access()), settings.engine_url, settings.token, settings.cluster_namespace
+        lambda: connection_to(find_access()),
+        settings.engine_url,
+        settings.token,
+        settings.cluster_namespace,
+        on_troubles,
     )
 
 

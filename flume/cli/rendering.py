@@ -27,8 +27,10 @@ from flume.source import Source, read_source, read_sources
 from flume.validation import validate_source
 from knative.cluster import Cluster, Dispatch
 from knative.functions import functions_of
+from knative.manifests.ping_sources import NOT_ON_KNATIVE
 from knative.models import NODE_TYPES, Model
-from knative.resources.specs import API, read_model, read_node_type
+from knative.resources.spec_models import API
+from knative.resources.specs import read_model, read_node_type
 from knative.wanted import Surroundings, unserved_types, wanted_objects
 from knative.yaml_text import yaml_text
 
@@ -150,15 +152,20 @@ def _take_pipeline(document: _Document, registry: Registry, cluster: Cluster, na
 def _print_objects(found: _Found, registry: Registry, cluster: Cluster) -> bool:
     types = _served_types(registry)
     wanted = wanted_objects(found.plans, found.models, cluster, Surroundings(types, found.environments))
+    is_whole = True
     for unmet in wanted.unmet:
-        say(f"{unmet.kind} '{unmet.name}': {line_of(unmet.problem)}")
+        if unmet.problem.code == NOT_ON_KNATIVE:
+            say(f"note: {unmet.kind} '{unmet.name}': {unmet.problem.message}")
+        else:
+            is_whole = False
+            say(f"{unmet.kind} '{unmet.name}': {line_of(unmet.problem)}")
     unserved = unserved_types(functions_of(found.plans, {}), found.models, cluster)
     for name in unserved:
         say(
             f"note: nothing serves a model for '{name}' in lane gpu — give a file with a Model (apiVersion: {API}), "
             "or set VLLM_URL to a model server that all share"
         )
-    if wanted.unmet:
+    if not is_whole:
         return False
     resources = sorted(found.resources, key=lambda each: (each["metadata"]["namespace"], each["metadata"]["name"]))
     print_text(yaml_text([*resources, *wanted.objects]))

@@ -12,7 +12,7 @@ RBAC = "rbac.authorization.k8s.io"
 
 CUSTOM = ("pipelines", "nodetypes", "models", "runs")
 
-_WATCH = ("get", "list", "watch")
+_WATCH = ("list", "watch")
 _KEEP = (*_WATCH, "create", "patch", "delete")
 
 
@@ -68,17 +68,21 @@ def _role(cluster: Cluster) -> Manifest:
         _rule("eventing.knative.dev", ["triggers"], _KEEP),
         _rule("sources.knative.dev", ["pingsources"], _KEEP),
         _rule("sinks.knative.dev", ["jobsinks"], _KEEP),
-        # The names of models, for orchestrators.
-        _rule("", ["configmaps"], _KEEP),
+        # The names of models, for orchestrators: one object, and no other can be read. What is made by its name alone can't be
+        # told from any other by whoever allows it.
+        _rule("", ["configmaps"], ("create",)),
+        _rule("", ["configmaps"], ("get", "patch"), [cluster.models]),
         # What the platform does to functions.
         _rule("batch", ["jobs"], _WATCH),
         _rule("", ["pods"], _WATCH),
         # The last lines of a container that was killed.
         _rule("", ["pods/log"], ("get",)),
-        # A Job's order is in a Secret of its name: nothing else tells which attempt a Job is for.
+        # A Job's order is in a Secret of its name: nothing else tells which attempt a Job is for. JobSink gives the names, so
+        # that none can be told here; they can't be listed either.
         _rule("", ["secrets"], ("get",)),
         # Which of several operators acts.
-        _rule("coordination.k8s.io", ["leases"], ("get", "create", "update")),
+        _rule("coordination.k8s.io", ["leases"], ("create",)),
+        _rule("coordination.k8s.io", ["leases"], ("get", "update"), [cluster.lease]),
     ]
     return manifest(f"{RBAC}/v1", "Role", Metadata("flume-operator", cluster.namespace, "operator"), rules=rules)
 
@@ -86,7 +90,7 @@ def _role(cluster: Cluster) -> Manifest:
 def _addressable_role() -> Manifest:
     """Knative gives its own controllers what roles with this label allow."""
     metadata = Metadata("flume-addressable-resolver", "", "operator", {"duck.knative.dev/addressable": "true"})
-    rules = [_rule("flume.dev", ["pipelines", "pipelines/status"], _WATCH)]
+    rules = [_rule("flume.dev", ["pipelines", "pipelines/status"], ("get", *_WATCH))]
     return manifest(f"{RBAC}/v1", "ClusterRole", metadata, rules=rules)
 
 
@@ -108,5 +112,7 @@ def _binds(kind: str, role: str, metadata: Metadata, cluster: Cluster) -> Manife
     )
 
 
-def _rule(group: str, resources: Sequence[str], verbs: Sequence[str]) -> Manifest:
-    return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+def _rule(group: str, resources: Sequence[str], verbs: Sequence[str], names: Sequence[str] = ()) -> Manifest:
+    """What may be done; ``names`` are those of the only objects with which."""
+    only = {"resourceNames": list(names)} if names else {}
+    return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs), **only}

@@ -11,7 +11,7 @@ from flume.pipeline import Lane
 from flume.planning import START_TIMEOUTS
 from knative.cluster import Cluster
 from knative.functions import Function
-from knative.manifests.objects import LANE, NODE_TYPE, Manifest, Metadata, Owner, labels_of, manifest
+from knative.manifests.objects import FUNCTION, LANE, NODE_TYPE, Manifest, Metadata, Owner, labels_of, manifest
 from knative.manifests.pods import folder, function_container, on_gpu_nodes, pod_basics
 
 API = "sinks.knative.dev/v1alpha1"
@@ -46,7 +46,7 @@ def job_sink(function: Function, cluster: Cluster, owner: Owner | None = None) -
         "backoffLimit": 0,
         "ttlSecondsAfterFinished": KEPT_S,
         "activeDeadlineSeconds": _deadline_s(function.timeout),
-        "template": {"metadata": {"labels": labels_of("job", labels)}, "spec": pod},
+        "template": {"metadata": {"labels": labels_of("job", {**labels, FUNCTION: function.name})}, "spec": pod},
     }
     metadata = Metadata(function.name, cluster.namespace, "job", labels, owner=owner)
     job = {"metadata": {"labels": labels_of("job", labels)}, "spec": spec}

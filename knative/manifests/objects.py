@@ -13,8 +13,10 @@ FIELD_MANAGER = "flume"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 NODE_TYPE, LANE, MODEL = "flume.dev/node-type", "flume.dev/lane", "flume.dev/model"
+FUNCTION = "flume.dev/function"
 NAMESPACE, PIPELINE, TRIGGER = "flume.dev/namespace", "flume.dev/pipeline", "flume.dev/trigger"
-"""Labels that tell what an object is for. The namespace is that of the pipeline."""
+"""Labels that tell what an object is for. The namespace is that of the pipeline; the function is on
+pods of Jobs, and names their JobSink."""
 
 MADE = {"flume.dev/managed-by": "operator"}
 """What the operator adds when it applies an object, and the only thing by which it finds objects to remove.

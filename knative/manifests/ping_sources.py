@@ -18,6 +18,9 @@ API = "sources.knative.dev/v1"
 
 TRIGGER = "flumetrigger"
 
+NOT_ON_KNATIVE = "schedule-not-on-knative"
+"""The code of a schedule that no PingSource can do. The orchestrator fires it itself, so that it stands in nobody's way."""
+
 
 def ping_source(
     pipeline: Pipeline, trigger: CronTrigger, address: str, cluster: Cluster, owner: Owner | None = None
@@ -26,10 +29,10 @@ def ping_source(
     schedule = ping_schedule(trigger.schedule)
     if schedule is None:
         return Problem(
-            "schedule-not-on-knative",
+            NOT_ON_KNATIVE,
             "",
-            f"trigger '{trigger.id}': a PingSource can't do '{trigger.schedule}'",
-            "write it with five fields (no seconds) of numbers, names, ranges, steps and lists",
+            f"trigger '{trigger.id}': a PingSource can't do '{trigger.schedule}', so that the orchestrator fires it itself",
+            "five fields (no seconds) of numbers, names, ranges, steps and lists are what a PingSource can do",
         )
     identity = (pipeline.namespace, pipeline.name, trigger.id)
     metadata = Metadata(

@@ -1,16 +1,27 @@
-"""Doing what was decided. What fails is told, and decided again with the next look."""
+"""Doing what was decided. What fails is told, and tried again after a while."""
 
 import logging
 from datetime import UTC, datetime
 from typing import assert_never
 
-from knative.operator.actions import Action, Apply, DeletePipeline, Remove, SavePipeline, SetStatus, StartRun
+from knative.operator.actions import (
+    Action,
+    Apply,
+    DeleteNodeType,
+    DeletePipeline,
+    Remove,
+    SaveNodeType,
+    SavePipeline,
+    SetStatus,
+    StartRun,
+)
 from knative.operator.engine import Engine, EngineError, RefusedError
 from knative.operator.kinds import generation_of, kind_of, reference_to
 from knative.operator.kubernetes import Kubernetes, KubernetesError
 from knative.operator.memory import Memory
+from knative.operator.metrics import Metrics
 from knative.operator.news import News
-from knative.operator.world import Acceptance, Refusal
+from knative.operator.world import Acceptance, Refusal, TypeAcceptance
 
 logger = logging.getLogger(__name__)
 
@@ -18,22 +29,34 @@ logger = logging.getLogger(__name__)
 class Acts:
     """Carries out actions, and tells ``news`` what has to be looked at because of them."""
 
-    def __init__(self, kubernetes: Kubernetes, engine: Engine, memory: Memory, news: News) -> None:
+    def __init__(self, kubernetes: Kubernetes, engine: Engine, memory: Memory, news: News, metrics: Metrics) -> None:
         self._kubernetes = kubernetes
         self._engine = engine
         self._memory = memory
         self._news = news
+        self._metrics = metrics
 
-    async def do(self, action: Action) -> bool:
-        """Do it; whether that went well."""
+    async def do(self, action: Action) -> None:
+        """Do it. What fails is held back for a while (`Setbacks`), and told if it was refused."""
         try:
             await self._do(action)
         except (KubernetesError, EngineError, RefusedError) as error:
-            logger.warning("an action failed", extra={**_facts(action), "reason": str(error)})
-            return False
+            self._failed(action, error)
+            return
+        self._memory.setbacks.succeeded(action)
         if not isinstance(action, SetStatus):
             logger.info("done", extra=_facts(action))
-        return True
+
+    def _failed(self, action: Action, error: KubernetesError | EngineError | RefusedError) -> None:
+        facts = _facts(action)
+        logger.warning("an action failed", extra={**facts, "reason": str(error)})
+        self._metrics.failed(facts["kind"], _reason_for_metrics(error))
+        is_new = self._memory.setbacks.failed(action, _refusal_in(error))
+        if isinstance(action, Apply) and is_new:
+            # Its owner is to be told now, and not when it is tried again.
+            self._news.of_kind(kind_of(action.manifest))
+        if isinstance(error, EngineError):
+            self._news.of_engine()
 
     async def _do(self, action: Action) -> None:
         match action:
@@ -46,6 +69,11 @@ class Acts:
                 self._news.of_kind(action.target.kind)
             case SetStatus():
                 await self._set_status(action)
+            case SaveNodeType():
+                await self._save_type(action)
+            case DeleteNodeType():
+                await self._engine.delete_node_type(action.name)
+                self._news.of_engine()
             case SavePipeline():
                 await self._save(action)
             case DeletePipeline():
@@ -74,6 +102,17 @@ class Acts:
         except KubernetesError as error:
             logger.warning("an event could not be left", extra={**_facts(action), "reason": str(error)})
 
+    async def _save_type(self, action: SaveNodeType) -> None:
+        uid = action.target.uid
+        try:
+            hash = await self._engine.save_node_type(action.target.name, action.description)
+            self._memory.answers[uid] = TypeAcceptance(action.generation, hash)
+            # It may be what pipelines lacked that were refused.
+            self._memory.forget_refusals()
+        except RefusedError as refused:
+            self._memory.answers[uid] = _refusal(action.generation, refused)
+        self._news.of_engine()
+
     async def _save(self, action: SavePipeline) -> None:
         uid = action.target.uid
         try:
@@ -95,6 +134,22 @@ class Acts:
         self._news.of_engine()
 
 
+def _refusal_in(error: KubernetesError | EngineError | RefusedError) -> str:
+    match error:
+        case KubernetesError() if error.is_refusal:
+            return f"{error.reason} ({error.status})"
+        case RefusedError():
+            return str(error)
+        case _:
+            return ""
+
+
+def _reason_for_metrics(error: KubernetesError | EngineError | RefusedError) -> str:
+    if isinstance(error, KubernetesError):
+        return str(error.status) if error.status else "unreachable"
+    return error.code
+
+
 def _refusal(generation: int, refused: RefusedError) -> Refusal:
     return Refusal(generation, refused.code, str(refused), refused.problems)
 
@@ -105,7 +160,14 @@ def _facts(action: Action) -> dict[str, str]:
         case Apply():
             target = reference_to(action.manifest)
         case DeletePipeline():
-            return {"action": "delete-pipeline", "namespace": action.namespace, "object": action.name}
+            return {
+                "action": "DeletePipeline",
+                "kind": "Pipeline",
+                "namespace": action.namespace,
+                "object": action.name,
+            }
+        case DeleteNodeType():
+            return {"action": "DeleteNodeType", "kind": "NodeType", "namespace": "", "object": action.name}
         case _:
             target = action.target
     name = type(action).__name__

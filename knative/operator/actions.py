@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from flume.values import JsonValue
+from flume.values import JsonObject, JsonValue
 from knative.manifests.objects import Manifest
 from knative.operator.kinds import Reference
 
@@ -31,6 +31,25 @@ class SetStatus:
     status: Mapping[str, Any]
     news: str = ""
     is_warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SaveNodeType:
+    """Tell the API what a node type takes and gives, as its resource says.
+
+    ``description`` is what `flume.nodes.descriptions.as_json` makes of it.
+    """
+
+    target: Reference
+    generation: int
+    description: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNodeType:
+    """Let the API forget a node type whose resource is gone."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +80,6 @@ class StartRun:
     key: str
 
 
-Action: TypeAlias = Apply | Remove | SetStatus | SavePipeline | DeletePipeline | StartRun
+Action: TypeAlias = (
+    Apply | Remove | SetStatus | SaveNodeType | DeleteNodeType | SavePipeline | DeletePipeline | StartRun
+)

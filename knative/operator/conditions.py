@@ -80,19 +80,9 @@ def conditions_by_type(resource: Manifest) -> dict[str, Mapping[str, Any]]:
     )
 
 
-def readiness_of(made: Manifest | None) -> tuple[Truth, str]:
-    """Whether an object is ready by its own account, and why not."""
-    if made is None:
-        return Truth.UNKNOWN, "it is being made"
-    ready = conditions_by_type(made).get(READY)
-    # A JobSink has nothing that could be unready before there is an order.
-    if ready is None:
-        return (Truth.TRUE, "") if made["kind"] == "JobSink" else (Truth.UNKNOWN, "it has said nothing yet")
-    why = ": ".join(filter(None, (str(ready.get("reason") or ""), str(ready.get("message") or ""))))
-    try:
-        return Truth(ready.get("status", "Unknown")), why
-    except ValueError:
-        return Truth.UNKNOWN, why
+def reason_of(code: str) -> str:
+    """A problem's code as a reason: ``schedule-not-on-knative`` is ``ScheduleNotOnKnative``."""
+    return "".join(part[:1].upper() + part[1:] for part in code.split("-"))
 
 
 def _written(condition: Condition, before: Mapping[str, Any], generation: int, now: datetime) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from knative.operator.actions import Action
 from knative.operator.made_objects import object_actions
 from knative.operator.pipelines import pipeline_actions
 from knative.operator.runs import run_actions
+from knative.operator.saved_types import saved_type_actions
 from knative.operator.types_and_models import type_and_model_actions
 from knative.operator.world import World
 
@@ -19,6 +20,8 @@ def decide(world: World) -> tuple[Action, ...]:
 
 
 def _decided(world: World) -> Iterator[Action]:
+    # Before pipelines, which are refused while a type that they use is not known.
+    yield from saved_type_actions(world)
     yield from pipeline_actions(world)
     yield from run_actions(world)
     yield from object_actions(world)

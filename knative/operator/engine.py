@@ -43,9 +43,10 @@ class RefusedError(FlumeError):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """All pipelines by namespace and name, and how many runs have not ended."""
+    """All pipelines by namespace and name, the hashes of node types by name, and how many runs have not ended."""
 
     pipelines: Mapping[tuple[str, str], SavedPipeline]
+    node_types: Mapping[str, str]
     unfinished_runs: int
 
 
@@ -67,6 +68,7 @@ class Engine:
 
     async def pipelines(self) -> Saved:
         """Everything that is saved. Raises `EngineError`."""
+        node_types = await self._node_types()
         found: dict[tuple[str, str], SavedPipeline] = {}
         cursor: str | None = None
         while True:
@@ -75,7 +77,20 @@ class Engine:
             found |= {(each["namespace"], each["name"]): _saved(each) for each in page["items"]}
             cursor = page["nextCursor"]
             if cursor is None:
-                return Saved(found, int(page["unfinishedRuns"]))
+                return Saved(found, node_types, int(page["unfinishedRuns"]))
+
+    async def save_node_type(self, name: str, description: JsonObject) -> str:
+        """Save a node type; the hash of its description there. Raises `RefusedError` and `EngineError`."""
+        answer = await self._call("PUT", f"/api/v1/nodes/{quote(name, safe='')}", body=description, query={})
+        return str(answer["hash"])
+
+    async def delete_node_type(self, name: str) -> None:
+        """Delete a node type; nothing happens if it is gone. Raises `RefusedError` and `EngineError`."""
+        try:
+            await self._call("DELETE", f"/api/v1/nodes/{quote(name, safe='')}", query={})
+        except RefusedError as refused:
+            if refused.code != "not-found":
+                raise
 
     async def save(self, namespace: str, name: str, document: Manifest) -> int:
         """Save a pipeline in the name of its resource; its version. Raises `RefusedError` and `EngineError`."""
@@ -143,6 +158,16 @@ class Engine:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineError(f"the stream of changes at {self.url} broke: {_said(error)}") from error
 
+    async def _node_types(self) -> dict[str, str]:
+        try:
+            page = await self._call("GET", "/api/v1/cluster/node-types", query={})
+        except RefusedError as refused:
+            # An orchestrator of the version before, which is about to be replaced.
+            raise EngineError(
+                f"the orchestrator at {self.url} knows no node types of a cluster: {refused}"
+            ) from refused
+        return {each["name"]: each["hash"] for each in page["items"]}
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise RuntimeError("use it in an async with block")
@@ -195,6 +220,7 @@ def _saved(item: Mapping[str, Any]) -> SavedPipeline:
         definition=item["definition"],
         key=item["eventKey"],
         disabled=frozenset(item["disabledTriggers"]),
+        types=item["nodeTypes"],
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from flume.errors import FlumeError
+from flume.errors import FlumeError, SettingError
 from knative.manifests.objects import FIELD_MANAGER, Manifest
 from knative.operator.connection import Connection
 from knative.operator.kinds import Kind, Reference, reference_to
@@ -25,17 +25,27 @@ CONNECTION_S = 60.0
 """How long a token is used before it is read anew."""
 
 _APPLY = "application/apply-patch+yaml"
-_GONE = 410
+_MISSING, _GONE = 404, 410
+
+
+_AWAY = (0, 401, 408, 429, 502, 503, 504)
+"""Statuses that say nothing of what was asked for. A 500 does: it is also how a webhook that fails is told."""
 
 
 class KubernetesError(FlumeError):
-    """The API server refused, or could not be reached: ``status`` 0."""
+    """The API server refused, or could not be reached: ``status`` 0. ``reason`` is in its words."""
 
     code = "kubernetes"
 
     def __init__(self, call: str, status: int, reason: str) -> None:
         self.status = status
+        self.reason = reason
         super().__init__(f"{call}: " + (f"{status}: {reason}" if status else reason))
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it is about the very object, so that others may go well."""
+        return self.status not in _AWAY
 
 
 class Kubernetes:
@@ -69,6 +79,15 @@ class Kubernetes:
                 # The list changed so much between two pages that the server lost the place: from the beginning, then.
                 if error.status != _GONE:
                     raise
+
+    async def read(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """One object; None if there is none. Raises `KubernetesError`."""
+        try:
+            return await self.call("GET", kind.path(namespace, name))
+        except KubernetesError as error:
+            if error.status != _MISSING:
+                raise
+            return None
 
     async def apply(self, manifest: Manifest) -> Manifest:
         """Make an object be so by server-side apply; what is there afterwards. Raises `KubernetesError`."""
@@ -121,8 +140,8 @@ class Kubernetes:
         """One call; what it answers, as JSON. Raises `KubernetesError`."""
         if self._session is None:
             raise RuntimeError("use it in an async with block")
-        connection = await self._current()
         what = f"{method} {path}"
+        connection = await self._current(what)
         headers = {**connection.headers, "Accept": "application/json", "Content-Type": media}
         try:
             async with self._session.request(
@@ -158,10 +177,14 @@ class Kubernetes:
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         return await self.call("PATCH", path, body, query, _APPLY)
 
-    async def _current(self) -> Connection:
+    async def _current(self, what: str) -> Connection:
         now = time.monotonic()
         if self._connection is None or now - self._read_at > CONNECTION_S:
-            self._connection, self._read_at = await asyncio.to_thread(self._connect), now
+            try:
+                self._connection, self._read_at = await asyncio.to_thread(self._connect), now
+            except (SettingError, OSError) as error:
+                # A token that is just being replaced is there with the next try.
+                raise KubernetesError(what, 0, f"the API server is not known: {error}") from error
         return self._connection
 
 

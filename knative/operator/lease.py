@@ -21,6 +21,8 @@ LENGTH_S = 15.0
 
 RENEW_S = 4.0
 
+RELEASE_S = 5.0
+
 GIVE_UP_S = 10.0
 """A holder that could not renew for so long stops before another one begins."""
 
@@ -79,13 +81,14 @@ class Lease:
                 return
 
     async def release(self) -> None:
-        """Give it back, so that another one need not wait."""
+        """Give it back, so that another one need not wait; not for long, since it may be taken without that."""
         if self._found is None or self._sight is None or self._sight.holder != self._me:
             return
         try:
-            await self._write({**self._found, "spec": {**self._found["spec"], "holderIdentity": ""}})
-        except KubernetesError as error:
-            logger.info("the lease could not be given back", extra={"reason": str(error)})
+            async with asyncio.timeout(RELEASE_S):
+                await self._write({**self._found, "spec": {**self._found["spec"], "holderIdentity": ""}})
+        except (KubernetesError, TimeoutError) as error:
+            logger.info("the lease could not be given back", extra={"reason": repr(error)})
 
     async def _try(self) -> bool:
         try:

@@ -12,6 +12,7 @@ from knative.cluster import Cluster
 from knative.manifests.objects import MADE, Manifest
 from knative.operator.engine import Engine, EngineError, Saved
 from knative.operator.kinds import (
+    CONFIG_MAP,
     MODEL,
     NODE_TYPE,
     OBJECT_KINDS,
@@ -70,11 +71,14 @@ class Looks:
             now=datetime.now(UTC),
             resources=resources,
             saved=None if saved is None else saved.pipelines,
+            saved_types={} if saved is None else saved.node_types,
             planned=planned,
             objects=self._objects(),
             settled=dict(self._memory.settled),
             answers=dict(self._memory.answers),
             runs=await self._runs_of(resources.runs, at_engine),
+            refused=self._memory.setbacks.refusals(),
+            troubles=self._memory.troubles,
         )
         return await self._with_old_runs(world)
 
@@ -85,6 +89,8 @@ class Looks:
     async def _list(self, kind: Kind) -> tuple[Manifest, ...]:
         if kind in RESOURCE_KINDS:
             return await self._kubernetes.list(kind, None)
+        if kind == CONFIG_MAP:
+            return await self._names_of_models()
         try:
             return await self._kubernetes.list(kind, self._cluster.namespace, MADE)
         except KubernetesError as error:
@@ -92,6 +98,10 @@ class Looks:
                 raise
             logger.warning("the cluster does not know this kind", extra={"kind": kind.name, "api": kind.api})
             return ()
+
+    async def _names_of_models(self) -> tuple[Manifest, ...]:
+        found = await self._kubernetes.read(CONFIG_MAP, self._cluster.namespace, self._cluster.models)
+        return () if found is None or not _is_made(found) else (found,)
 
     async def _look_at_engine(self) -> None:
         was_there = self._saved is not None
@@ -115,8 +125,7 @@ class Looks:
         types = [
             each
             for each in self._listed.get(NODE_TYPE, ())
-            if MADE.items() <= (each["metadata"].get("labels") or {}).items()
-            and each["metadata"]["namespace"] == self._cluster.namespace
+            if _is_made(each) and each["metadata"]["namespace"] == self._cluster.namespace
         ]
         return (*types, *made)
 
@@ -162,6 +171,11 @@ class Looks:
         )
         total = sum(sum(counts.values()) for counts in counted)
         return replace(world, has_old_runs=has_old or total < self._saved.unfinished_runs)
+
+
+def _is_made(found: Manifest) -> bool:
+    """Whether the operator has made it."""
+    return MADE.items() <= (found["metadata"].get("labels") or {}).items()
 
 
 async def each_of(given: Collection[_Given], work: Callable[[_Given], Awaitable[_Got]]) -> tuple[_Got, ...]:

@@ -30,10 +30,18 @@ class News:
         self._has_engine = True
         self._any.set()
 
+    def of_pods(self) -> None:
+        """Something changed of which neither has to be asked: what the platform does to pods is told by itself."""
+        self._any.set()
+
     def of_everything(self) -> None:
         """Nobody knows what may have been missed."""
         self.of_engine()
         self.of_kinds(ALL_KINDS)
+
+    def __len__(self) -> int:
+        """In how many kinds something has changed; the API is one more."""
+        return len(self._kinds) + self._has_engine
 
     async def wait(self, most_s: float) -> bool:
         """Wait until there is some, or so long; whether there is."""

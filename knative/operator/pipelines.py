@@ -12,22 +12,23 @@ from flume.plan import Plan
 from flume.problems import Problem
 from knative.functions import functions_of, is_of_model, model_function_name
 from knative.manifests.objects import NAMESPACE, PIPELINE, Manifest
+from knative.manifests.ping_sources import NOT_ON_KNATIVE
 from knative.operator.actions import Action, DeletePipeline, SavePipeline
 from knative.operator.conditions import (
     Condition,
     Truth,
     conditions_by_type,
     message_of,
-    readiness_of,
+    reason_of,
     shortened,
     with_ready,
 )
-from knative.operator.kinds import generation_of, reference_to, status_of
+from knative.operator.kinds import generation_of, is_live, reference_to, status_of
+from knative.operator.readiness import readiness_condition
+from knative.operator.saved_types import known_versions
 from knative.operator.statuses import status_actions
-from knative.operator.world import CLUSTER, Acceptance, Refusal, SavedPipeline, World
-from knative.resources.specs import API
-
-NOT_ON_KNATIVE = "schedule-not-on-knative"
+from knative.operator.world import CLUSTER, Acceptance, Answer, Refusal, SavedPipeline, World
+from knative.resources.spec_models import API
 
 SAVED, TRIGGERS, FUNCTIONS = "Saved", "TriggersReady", "FunctionsReady"
 
@@ -44,19 +45,9 @@ def pipeline_actions(world: World) -> Iterator[Action]:
                 yield DeletePipeline(*key)
 
 
-def is_live(resource: Manifest) -> bool:
-    """Whether nobody has deleted it; one that somebody else's finalizer holds is as good as gone."""
-    return "deletionTimestamp" not in resource["metadata"]
-
-
 def key_of(resource: Manifest) -> tuple[str, str]:
     """Namespace and name, as the API has them too."""
     return str(resource["metadata"]["namespace"]), str(resource["metadata"]["name"])
-
-
-def reason_of(code: str) -> str:
-    """A problem's code as a reason: ``schedule-not-on-knative`` is ``ScheduleNotOnKnative``."""
-    return "".join(part[:1].upper() + part[1:] for part in code.split("-"))
 
 
 def document_of(resource: Manifest) -> Manifest:
@@ -77,19 +68,27 @@ def _actions_of(resource: Manifest, world: World) -> Iterator[Action]:
         yield from _told(resource, None, [_name_taken(saved)], world)
     elif isinstance(answer, Refusal) and is_answered:
         yield from _told(resource, saved, [_refused(answer)], world)
-    elif saved is not None and _is_current(resource, saved, answer):
+    elif saved is not None and _is_current(resource, saved, answer) and not _has_other_types(saved, world):
         yield from _told(resource, saved, list(_parts_of(resource, saved, world)), world)
     else:
         yield SavePipeline(reference_to(resource), generation_of(resource), document_of(resource))
 
 
-def _is_current(resource: Manifest, saved: SavedPipeline, answer: Acceptance | Refusal | None) -> bool:
+def _is_current(resource: Manifest, saved: SavedPipeline, answer: Answer | None) -> bool:
     if isinstance(answer, Acceptance) and answer.generation == generation_of(resource):
         return answer.version == saved.version
     status = status_of(resource)
     was_saved = conditions_by_type(resource).get(SAVED, {}).get("status") == Truth.TRUE.value
     told = (status.get("observedGeneration"), status.get("version"), status.get("hash"))
     return was_saved and told == (generation_of(resource), saved.version, saved.hash)
+
+
+def _has_other_types(saved: SavedPipeline, world: World) -> bool:
+    """Whether a node type that it was saved with has another version by now, of which the API knows.
+
+    Its runs would fail until it is saved again, and for people the API refuses that.
+    """
+    return any(saved.types.get(name, version) != version for name, version in known_versions(world).items())
 
 
 def _told(resource: Manifest, saved: SavedPipeline | None, parts: list[Condition], world: World) -> Iterator[Action]:
@@ -133,8 +132,8 @@ def _parts_of(resource: Manifest, saved: SavedPipeline, world: World) -> Iterato
     if problem is not None:
         yield Condition(FUNCTIONS, Truth.FALSE, reason_of(problem.code), message_of([problem]))
     elif plan is not None:
-        yield _condition(TRIGGERS, *_triggers_of(plan, world))
-        yield _condition(FUNCTIONS, *_functions_of(plan, world))
+        yield _condition(TRIGGERS, *_triggers_of(plan, world), world)
+        yield _condition(FUNCTIONS, *_functions_of(plan, world), world)
 
 
 def _triggers_of(plan: Plan, world: World) -> tuple[list[Problem], list[Manifest]]:
@@ -178,17 +177,7 @@ def _observed(wanted: Manifest, world: World) -> Manifest:
     return next((each for each in world.objects if reference_to(each).key == key), {**wanted, "kind": wanted["kind"]})
 
 
-def _condition(type: str, unmet: list[Problem], made: list[Manifest]) -> Condition:
+def _condition(type: str, unmet: list[Problem], made: list[Manifest], world: World) -> Condition:
     if unmet:
         return Condition(type, Truth.FALSE, reason_of(unmet[0].code), message_of(unmet))
-    return readiness_condition(type, made)
-
-
-def readiness_condition(type: str, made: list[Manifest]) -> Condition:
-    """Whether objects are ready, by the first that is not."""
-    found = [(readiness_of(each), each) for each in made]
-    for truth, reason in ((Truth.FALSE, "ObjectNotReady"), (Truth.UNKNOWN, "ObjectNotReadyYet")):
-        for (ready, why), each in found:
-            if ready is truth:
-                return Condition(type, truth, reason, shortened(f"{each['kind']} {each['metadata']['name']}: {why}"))
-    return Condition(type, Truth.TRUE, "Ready")
+    return readiness_condition(type, made, world)

@@ -9,19 +9,21 @@ from dataclasses import replace
 from typing import Any
 
 from flume.errors import ConflictError, DefinitionError
+from flume.nodes.descriptions import as_json
 from flume.nodes.registry import Registry
 from flume.pipeline import Lane, PipelineStatus
 from flume.plan import Plan
 from flume.planning import Circumstances
 from flume.problems import Problem
 from flume.validation import validate_value
+from flume.values import JsonObject
 from knative.cluster import Cluster
 from knative.manifests.objects import Manifest, Metadata, Owner, labels_of, manifest
 from knative.models import Model
-from knative.operator.kinds import generation_of
-from knative.operator.pipelines import is_live
+from knative.operator.kinds import generation_of, is_live
 from knative.operator.world import Planned, Resources, SavedPipeline
-from knative.resources.specs import API, node_type_resource, read_model, read_node_type
+from knative.resources.spec_models import API
+from knative.resources.specs import node_type_resource, read_model, read_node_type
 from knative.wanted import Surroundings, wanted_objects
 
 _Problems = dict[str, tuple[Problem, ...]]
@@ -53,6 +55,7 @@ class Planner:
             further=(*self._builtin_resources(), _names_of(models, self._cluster)),
             wanted=wanted,
             bad={**types.bad, **bad_models},
+            packaged=types.packaged,
             unplanned={key: each for key, each in found.items() if isinstance(each, Problem)},
         )
 
@@ -130,6 +133,7 @@ class _Types:
         self.registry = registry
         self.environments: dict[str, Mapping[str, str]] = {}
         self.bad: _Problems = {}
+        self.packaged: dict[str, JsonObject] = {}
         self._builtin = {each.name for each in registry.types()}
 
     def take(self, resource: Manifest, namespace: str) -> None:
@@ -139,6 +143,7 @@ class _Types:
             packaged = read_node_type(resource)
             if packaged.type.name not in self._builtin:
                 self.registry.add(packaged.type, source=f"NodeType {packaged.type.name}")
+                self.packaged[resource["metadata"]["uid"]] = as_json(packaged.type)
             self.environments[packaged.type.name] = packaged.environment
         except DefinitionError as error:
             self.bad[resource["metadata"]["uid"]] = tuple(error.problems)
@@ -158,7 +163,7 @@ def _check_namespace(resource: Manifest, namespace: str) -> None:
 def _names_of(models: Iterable[Model], cluster: Cluster) -> Manifest:
     """What orchestrators read to tell a node that asks for a model which there are (``FLUME_MODELS_FILE``)."""
     names = "".join(f"{name}\n" for name in sorted(each.name for each in models))
-    return manifest("v1", "ConfigMap", Metadata("flume-models", cluster.namespace, "operator"), data={"models": names})
+    return manifest("v1", "ConfigMap", Metadata(cluster.models, cluster.namespace, "operator"), data={"models": names})
 
 
 def _labelled(resource: Manifest) -> Manifest:

@@ -1,17 +1,27 @@
 """The loop: wait for news, look, decide, do, and look again until nothing is left to do."""
 
+import asyncio
 import logging
 import time
-from asyncio import sleep
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import groupby
 
 from knative.operator.acting import Acts
-from knative.operator.actions import Action, Apply, DeletePipeline, Remove, SavePipeline, StartRun
+from knative.operator.actions import (
+    Action,
+    Apply,
+    DeleteNodeType,
+    DeletePipeline,
+    Remove,
+    SaveNodeType,
+    SavePipeline,
+    StartRun,
+)
 from knative.operator.deciding import decide
 from knative.operator.kubernetes import KubernetesError
 from knative.operator.looking import Looks, each_of
 from knative.operator.memory import Memory
+from knative.operator.metrics import Metrics, Outcome
 from knative.operator.news import News
 
 logger = logging.getLogger(__name__)
@@ -24,9 +34,15 @@ PAUSE_S = 0.2
 
 PAUSE_MOST_S = 30.0
 
+_MOST_DOUBLINGS = 16
+"""More change nothing, and a number that doubles for a night is one too many for a float."""
+
 
 class Reconciler:
-    """Runs for as long as this process leads. ``on_round`` hears of each round that could look at the cluster."""
+    """Runs for as long as this process leads. ``on_round`` hears of each round that could look at the cluster.
+
+    ``sleep`` is for the pauses between rounds.
+    """
 
     def __init__(
         self,
@@ -37,6 +53,8 @@ class Reconciler:
         *,
         follow: Callable[[frozenset[str]], None],
         on_round: Callable[[], None],
+        metrics: Metrics,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._looks = looks
         self._acts = acts
@@ -44,6 +62,8 @@ class Reconciler:
         self._news = news
         self._follow = follow
         self._on_round = on_round
+        self._metrics = metrics
+        self._sleep = sleep
         self._failures = 0
         self._streak = 0
 
@@ -51,20 +71,16 @@ class Reconciler:
         """Go on until cancelled."""
         next_full = 0.0
         while True:
-            await self._news.wait(max(0.0, next_full - time.monotonic()))
+            await self._news.wait(min(max(0.0, next_full - time.monotonic()), self._memory.setbacks.wait_s()))
             if time.monotonic() >= next_full:
                 self._memory.forget_refusals()
                 self._news.of_everything()
                 next_full = time.monotonic() + EVERY_S
-            await sleep(self._pause_s())
-            await self._round()
+            await self._sleep(pause_s(self._failures, self._streak))
+            await self.round()
 
-    def _pause_s(self) -> float:
-        """Longer after failures, and where each round leads to another one, as it should not for long."""
-        trouble = max(self._failures, self._streak - 20)
-        return float(min(PAUSE_S * 2 ** max(0, trouble), PAUSE_MOST_S if self._failures else PAUSE_MOST_S / 6))
-
-    async def _round(self) -> None:
+    async def round(self) -> None:
+        """Look at what has changed, and do what is to be done because of it, but for what is held back."""
         kinds, at_engine = self._news.take()
         try:
             world = await self._looks.look(kinds, at_engine=at_engine)
@@ -74,23 +90,31 @@ class Reconciler:
             if at_engine:
                 self._news.of_engine()
             self._failures += 1
+            self._metrics.reconciled(Outcome.CLUSTER_AWAY)
             return
         # Whatever comes of the actions: a refused object, or an API that is away, is nothing that a new process would mend.
         self._on_round()
         self._follow(self._looks.namespaces())
-        actions = decide(world)
-        went_well = await self._do(actions)
+        actions = self._memory.setbacks.due(decide(world))
+        for stage in _stages(actions):
+            await each_of(stage, self._acts.do)
         self._streak = self._streak + 1 if actions else 0
-        if went_well and world.saved is not None:
+        self._metrics.reconciled(Outcome.ENGINE_AWAY if world.saved is None else Outcome.DONE)
+        if world.saved is not None:
             self._failures = 0
         else:
             self._failures += 1
             self._news.of_engine()
 
-    async def _do(self, actions: Iterable[Action]) -> bool:
-        """Those of one stage together, the stages one after another; whether all went well."""
-        done = [await each_of(stage, self._acts.do) for stage in _stages(actions)]
-        return all(all(stage) for stage in done)
+
+def pause_s(failures: int, streak: int) -> float:
+    """How long to wait between news and a round, in seconds.
+
+    Longer after ``failures`` in a row to reach one of the servers, and after a ``streak`` of rounds of which each led to another
+    one, as they should not for long.
+    """
+    doublings = min(max(0, failures, streak - 20), _MOST_DOUBLINGS)
+    return min(PAUSE_S * 2.0**doublings, PAUSE_MOST_S if failures else PAUSE_MOST_S / 6)
 
 
 def _stages(actions: Iterable[Action]) -> Iterator[list[Action]]:
@@ -100,6 +124,8 @@ def _stages(actions: Iterable[Action]) -> Iterator[list[Action]]:
 
 def _stage_of(action: Action) -> int:
     match action:
+        case SaveNodeType() | DeleteNodeType():
+            return -1
         case SavePipeline() | DeletePipeline() | StartRun():
             return 0
         case Apply() | Remove():

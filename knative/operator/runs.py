@@ -13,9 +13,8 @@ from flume.errors import DefinitionError
 from flume.values import JsonObject
 from knative.manifests.objects import Manifest
 from knative.operator.actions import Action, StartRun
-from knative.operator.conditions import Condition, Truth, message_of, shortened
-from knative.operator.kinds import generation_of, reference_to, status_of
-from knative.operator.pipelines import is_live, reason_of
+from knative.operator.conditions import Condition, Truth, message_of, reason_of, shortened
+from knative.operator.kinds import generation_of, is_live, reference_to, status_of
 from knative.operator.statuses import status_actions
 from knative.operator.world import Refusal, World
 from knative.resources.specs import read_run

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,19 +18,23 @@ from knative.operator.kubernetes import Kubernetes
 from knative.operator.lease import Lease
 from knative.operator.looking import Looks
 from knative.operator.memory import Memory
+from knative.operator.metrics import Metrics
 from knative.operator.news import News
 from knative.operator.planning import Planner
 from knative.operator.reconciling import Reconciler
 from knative.operator.watching import Watch
+from knative.platform.findings import Finding
+from knative.platform.watching import OnTroubles
 
 logger = logging.getLogger(__name__)
 
-LEASE = "flume-operator"
-
 AGAIN_S = 5.0
 
-Background: TypeAlias = Callable[[Kubernetes], Coroutine[Any, Any, None]]
-"""Something else that the operator does for as long as it leads, and that runs until it is cancelled."""
+Background: TypeAlias = Callable[[OnTroubles], Coroutine[Any, Any, None]]
+"""Something else that the operator does for as long as it leads, and that runs until it is cancelled.
+
+It is given who wants to hear what keeps functions from having a pod that is ready.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Installation:
     background: Sequence[Background] = ()
 
 
-async def operate(installation: Installation, pulse: Pulse, stopping: asyncio.Event) -> None:
+async def operate(installation: Installation, pulse: Pulse, metrics: Metrics, stopping: asyncio.Event) -> None:
     """Wait for the lease, act for as long as it is held, and wait again, until ``stopping``.
 
     Raises `SettingError` if nothing says where the API server is.
@@ -57,7 +61,7 @@ async def operate(installation: Installation, pulse: Pulse, stopping: asyncio.Ev
         lease = Lease(
             kubernetes,
             namespace=installation.cluster.namespace,
-            name=LEASE,
+            name=installation.cluster.lease,
             me=installation.name,
             clock=time.monotonic,
             on_contact=pulse.contact,
@@ -66,18 +70,27 @@ async def operate(installation: Installation, pulse: Pulse, stopping: asyncio.Ev
             while await _until(stopping, lease.acquire()):
                 logger.info("leading", extra={"as": installation.name})
                 pulse.leads(True)
-                await _until(stopping, _lead(installation, kubernetes, engine, pulse), lease.keep())
+                metrics.leads(True)
+                await _until(stopping, _lead(installation, kubernetes, engine, pulse, metrics), lease.keep())
                 pulse.leads(False)
+                metrics.leads(False)
                 logger.info("not leading any more", extra={"as": installation.name})
         finally:
-            async with asyncio.timeout(5):
-                await lease.release()
+            await lease.release()
 
 
-async def _lead(installation: Installation, kubernetes: Kubernetes, engine: Engine, pulse: Pulse) -> None:
+async def _lead(
+    installation: Installation, kubernetes: Kubernetes, engine: Engine, pulse: Pulse, metrics: Metrics
+) -> None:
     news, memory = News(), Memory()
+    metrics.measures(lambda: len(news), lambda: len(memory.setbacks))
     cluster = installation.cluster
     planner = await asyncio.to_thread(Planner, cluster, installation.new_registry)
+
+    def on_troubles(troubles: Mapping[str, Finding]) -> None:
+        memory.troubles = troubles
+        news.of_pods()
+
     async with (
         Followers(engine, news.of_engine) as followers,
         Watch(cluster.namespace, find_access, news.of_kind),
@@ -85,22 +98,23 @@ async def _lead(installation: Installation, kubernetes: Kubernetes, engine: Engi
     ):
         reconciler = Reconciler(
             Looks(kubernetes, engine, planner, cluster, memory),
-            Acts(kubernetes, engine, memory, news),
+            Acts(kubernetes, engine, memory, news, metrics),
             memory,
             news,
             follow=followers.follow,
             on_round=pulse.round,
+            metrics=metrics,
         )
         tasks.create_task(reconciler.run(), name="reconciler")
         for each in installation.background:
-            tasks.create_task(_kept_going(each, kubernetes), name="background")
+            tasks.create_task(_kept_going(each, on_troubles), name="background")
 
 
-async def _kept_going(background: Background, kubernetes: Kubernetes) -> None:
+async def _kept_going(background: Background, on_troubles: OnTroubles) -> None:
     """Begin it again whenever it ends: what it finds on the cluster must not end the operator."""
     while True:
         try:
-            await background(kubernetes)
+            await background(on_troubles)
             logger.error("a background task has ended and begins again")
         except Exception as error:
             logger.exception("a background task has failed and begins again", exc_info=error)

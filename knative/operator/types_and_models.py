@@ -7,8 +7,10 @@ from flume.errors import DefinitionError
 from knative.functions import model_function_name
 from knative.manifests.objects import NODE_TYPE, Manifest
 from knative.operator.actions import Action
-from knative.operator.conditions import Condition, Truth, message_of, with_ready
-from knative.operator.pipelines import is_live, readiness_condition, reason_of
+from knative.operator.conditions import Condition, Truth, message_of, reason_of, with_ready
+from knative.operator.kinds import is_live
+from knative.operator.readiness import readiness_condition
+from knative.operator.saved_types import awaits_saving, saved_condition
 from knative.operator.statuses import status_actions
 from knative.operator.world import World
 from knative.resources.specs import read_model
@@ -21,7 +23,8 @@ def type_and_model_actions(world: World) -> Iterator[Action]:
     if world.saved is None:
         return
     for resource in world.resources.node_types:
-        if is_live(resource):
+        # Until the API has answered, what was told stands: it is asked in this round.
+        if is_live(resource) and not awaits_saving(resource, world):
             yield from _told(resource, _objects_of_type(resource, world), world)
     for resource in world.resources.models:
         if is_live(resource):
@@ -33,7 +36,8 @@ def _told(resource: Manifest, made: list[Manifest], world: World) -> Iterator[Ac
     if bad:
         parts = [Condition(VALID, Truth.FALSE, reason_of(bad[0].code), message_of(bad))]
     else:
-        parts = [Condition(VALID, Truth.TRUE, "Valid"), _functions(resource, made, world)]
+        saved = saved_condition(resource, world)
+        parts = [Condition(VALID, Truth.TRUE, "Valid"), *([saved] if saved else []), _functions(resource, made, world)]
     yield from status_actions(resource, with_ready(parts), _further(resource, made, world), world.now)
 
 
@@ -48,7 +52,7 @@ def _functions(resource: Manifest, made: list[Manifest], world: World) -> Condit
         return Condition(FUNCTIONS, Truth.FALSE, reason_of(unmet[0].code), message_of(unmet))
     if not made:
         return Condition(FUNCTIONS, Truth.TRUE, "NotUsed", "no active pipeline uses it")
-    return readiness_condition(FUNCTIONS, made)
+    return readiness_condition(FUNCTIONS, made, world)
 
 
 def _further(resource: Manifest, made: list[Manifest], world: World) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import kopf
 
 from knative.manifests.objects import MADE
-from knative.operator.kinds import OBJECT_KINDS, RESOURCE_KINDS, Kind
+from knative.operator.kinds import RESOURCE_KINDS, WATCHED_OBJECT_KINDS, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Watch:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._operator(RESOURCE_KINDS, tell, clusterwide=True))
-                    tasks.create_task(self._operator(OBJECT_KINDS, tell, namespaces=[self._namespace]))
+                    tasks.create_task(self._operator(WATCHED_OBJECT_KINDS, tell, namespaces=[self._namespace]))
             # Whatever ended it, what is missed is found by the look of every minute.
             except* Exception as errors:
                 for each in errors.exceptions:
@@ -70,7 +70,7 @@ class Watch:
         kopf.on.login(registry=registry)(self._login)
         for kind in kinds:
             group, _, version = kind.api.rpartition("/")
-            labels = MADE if kind in OBJECT_KINDS else None
+            labels = MADE if kind in WATCHED_OBJECT_KINDS else None
             kopf.on.event(group, version, kind.plural, registry=registry, id=kind.plural, labels=labels)(
                 _telling(tell, kind)
             )

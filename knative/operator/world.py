@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
 from flume.plan import Plan
 from flume.problems import Problem
@@ -10,6 +11,8 @@ from flume.values import JsonObject
 from knative.cluster import Cluster
 from knative.manifests.objects import Manifest
 from knative.models import Model
+from knative.operator.kinds import ObjectKey
+from knative.platform.findings import Finding
 from knative.wanted import Wanted
 
 CLUSTER = "cluster"
@@ -18,7 +21,10 @@ CLUSTER = "cluster"
 
 @dataclass(frozen=True, slots=True)
 class SavedPipeline:
-    """A pipeline at the API. ``key`` lets senders without a token reach it. ``disabled`` are triggers switched off there."""
+    """A pipeline at the API. ``key`` lets senders without a token reach it. ``disabled`` are triggers switched off there.
+
+    ``types`` are the node types that it was saved with, and their versions.
+    """
 
     namespace: str
     name: str
@@ -29,6 +35,7 @@ class SavedPipeline:
     definition: JsonObject
     key: str = field(default="", repr=False)
     disabled: frozenset[str] = frozenset()
+    types: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,14 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeAcceptance:
+    """One generation of a resource of a node type was saved at the API, where its description has this hash."""
+
+    generation: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """What the API said no to, for one generation of one resource. It is asked again after a while: reasons pass."""
 
@@ -47,6 +62,10 @@ class Refusal:
     code: str
     message: str
     problems: tuple[Problem, ...] = ()
+
+
+Answer: TypeAlias = Acceptance | TypeAcceptance | Refusal
+"""What the API said to one generation of a resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +83,8 @@ class Planned:
     """What resources and saved pipelines come to.
 
     ``further`` are what every installation has: resources of the built-in node types, and the names of models. ``bad`` are the
-    problems of resources by uid; ``unplanned`` the first problem of a saved pipeline by namespace and name: its node types may
-    have changed after it was saved.
+    problems of resources by uid, ``packaged`` the descriptions of the node types that the API has to be told; ``unplanned`` the
+    first problem of a saved pipeline by namespace and name: its node types may have changed after it was saved.
     """
 
     plans: tuple[Plan, ...] = ()
@@ -73,6 +92,7 @@ class Planned:
     further: tuple[Manifest, ...] = ()
     wanted: Wanted = field(default_factory=Wanted)
     bad: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    packaged: Mapping[str, JsonObject] = field(default_factory=dict)
     unplanned: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
 
     @property
@@ -86,9 +106,11 @@ class World:
     """Everything at one moment.
 
     ``saved`` are the pipelines at the API, None while it can't be reached: then nothing is made, removed or said of it.
+    ``saved_types`` are the hashes of the node types there, by name.
     ``objects`` are those with the operator's label. ``settled`` is the generation, by uid, in which an object was left by an
     apply. ``answers`` are what the API said to resources, by uid, ``runs`` the runs that they started, likewise; an empty one
-    is gone. ``has_old_runs``: a run under way may still need functions that no pipeline wants any more.
+    is gone. ``has_old_runs``: a run under way may still need functions that no pipeline wants any more. ``refused`` is what the
+    API server says of objects that it does not take, ``troubles`` what keeps functions, by name, from having a pod that is ready.
     """
 
     cluster: Cluster
@@ -98,6 +120,9 @@ class World:
     planned: Planned = field(default_factory=Planned)
     objects: tuple[Manifest, ...] = ()
     settled: Mapping[str, int] = field(default_factory=dict)
-    answers: Mapping[str, Acceptance | Refusal] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
     runs: Mapping[str, JsonObject] = field(default_factory=dict)
     has_old_runs: bool = False
+    refused: Mapping[ObjectKey, str] = field(default_factory=dict)
+    troubles: Mapping[str, Finding] = field(default_factory=dict)
+    saved_types: Mapping[str, str] = field(default_factory=dict)

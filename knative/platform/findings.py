@@ -79,6 +79,13 @@ def finding_of_deleted_pod(pod: Observed) -> Finding | None:
     return Finding(EVICTED, f"the pod was taken away: {why}", is_over=True)
 
 
+def is_ready(pod: Observed) -> bool:
+    """Whether a pod takes work, or is at it."""
+    return any(
+        each.get("type") == "Ready" and each.get("status") == "True" for each in _conditions(pod.get("status") or {})
+    )
+
+
 def finding_of_job(job: Observed) -> Finding | None:
     """What is to be told of a Job beside what its pod tells: that it took longer than it may.
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from eventing.cloudevents import STRUCTURED, MalformedEventError, decode_one
 from eventing.message_reading import attempt_in
 from eventing.messages import Attempt
+from knative.manifests.objects import FUNCTION
 from knative.platform.findings import Observed
 
 SELECTOR = "app.kubernetes.io/part-of=flume"
@@ -52,8 +53,14 @@ def subject_of(observed: Observed) -> Subject | None:
         secret = (volume.get("secret") or {}).get("secretName")
         if volume.get("name") == ORDER_VOLUME and secret:
             return OfOrder(str(secret))
-    name = ((observed.get("metadata") or {}).get("labels") or {}).get(SERVICE)
+    name = _labels(observed).get(SERVICE)
     return OfFunction(str(name)) if name else None
+
+
+def function_of(pod: Observed) -> str:
+    """The function, by the name of its Service or JobSink, that a pod is one of; empty: of none."""
+    labels = _labels(pod)
+    return str(labels.get(SERVICE) or labels.get(FUNCTION) or "")
 
 
 def attempt_in_secret(secret: Observed) -> Attempt | None:
@@ -63,3 +70,7 @@ def attempt_in_secret(secret: Observed) -> Attempt | None:
         return attempt_in(decode_one([("content-type", STRUCTURED)], content))
     except (MalformedEventError, binascii.Error):
         return None
+
+
+def _labels(observed: Observed) -> Observed:
+    return (observed.get("metadata") or {}).get("labels") or {}

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from flume.document_nodes import MAX_NODES
 from flume.schema import pipeline_schema
 from flume.triggers import MAX_TRIGGERS
-from knative.resources.specs import GROUP, VERSION, ModelSpec, NodeTypeSpec, RunSpec
+from knative.resources.spec_models import GROUP, VERSION, ModelSpec, NodeTypeSpec, RunSpec
 from knative.resources.statuses import status_schema
 from knative.resources.structural import Schema, structural
 

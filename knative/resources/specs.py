@@ -1,143 +1,32 @@
-"""What stands under ``spec`` of a ``NodeType``, a ``Model`` and a ``Run``, and what is made of it.
+"""What is made of a ``NodeType``, a ``Model`` and a ``Run``, and the other way round.
 
-Only the edge knows these models: `read_node_type`, `read_model` and `read_run` turn a resource into what Flume works with. What a
-cluster's own check lets pass is checked again here, since resources also come from files.
+Only the edge knows their models (`spec_models`): `read_node_type`, `read_model` and `read_run` turn a resource into what Flume
+works with. What a cluster's own check lets pass is checked again here, since resources also come from files.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from flume.document_models import PositiveDuration, ResourcesModel, Strict
-from flume.durations import parse_duration
+from flume.document_models import Strict
 from flume.errors import DefinitionError
+from flume.nodes.packaged import packaged_problems
 from flume.nodes.types import OUT, NodeType, Rendering
 from flume.pipeline import Lane
 from flume.problems import Problem, join_pointer
-from flume.secret_values import is_secret_name
 from flume.values import JsonObject, JsonValue
 from knative.models import Gpu, Model, Task
+from knative.resources.spec_models import API, ModelSpec, NodeTypeSpec, RunSpec
 
-GROUP = "flume.dev"
-VERSION = "v1"
-API = f"{GROUP}/{VERSION}"
-
-
-RESERVED_VARIABLES = frozenset({"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"})
-"""Variables that no Service of Knative may set."""
-
-
-class NodeSchemas(Strict):
-    """JSON Schemas of what a node type takes and gives."""
-
-    config: dict[str, Any] | None = Field(
-        default=None, description="Of config; without it config and inputs are merged."
-    )
-    input: dict[str, Any] = Field(default={}, description="Of inputs.")
-    output: dict[str, Any] = Field(default={}, description="Of the output.")
-
-
-class ScaleSpec(Strict):
-    """How many processes a function has."""
-
-    min: int = Field(default=0, ge=0, le=1000, description="Pods that are always there.")
-    max: int = Field(default=0, ge=0, le=1000, description="Pods at most; 0 is no limit.")
-    target: int | None = Field(default=None, ge=1, le=10_000, description="Events per pod to aim at; else concurrency.")
-
-
-class NodeTypeSpec(Strict):
-    """A node type that is packaged as an image."""
-
-    image: str = Field(
-        default="", max_length=500, description="Speaks the function protocol. Default: Flume's own image."
-    )
-    description: str = Field(default="", max_length=10_000, description="What it does, for people.")
-    category: str = Field(default="custom", max_length=63, description="Where editors list it.")
-    icon: str = Field(default="", max_length=63, description="The name of an icon.")
-    version: int = Field(default=1, ge=1, description="Raised with changes that break pipelines.")
-    lanes: list[Literal["cpu", "gpu", "job"]] = Field(
-        default=["cpu"], min_length=1, max_length=3, description="Where pipelines may run it."
-    )
-    run_on: Literal["cpu", "gpu", "job"] | None = Field(default=None, description="Default: the first of lanes.")
-    schemas: NodeSchemas = Field(default=NodeSchemas(), alias="schema", description="What it takes and gives.")
-    ports: list[str] = Field(
-        default=[OUT], min_length=1, max_length=100, description="The ports that nodes leave by, besides error."
-    )
-    renderings: dict[str, Literal[tuple(Rendering)]] = Field(  # type: ignore[valid-type]
-        default={}, description="Of fields that are not rendered as usual."
-    )
-    retryable: bool = Field(default=True, description="Whether a failure that does not say so may be tried again.")
-    concurrency: int = Field(default=1, ge=1, le=10_000, description="Events that one pod takes at a time.")
-    scale: ScaleSpec = Field(default=ScaleSpec(), description="How many pods there are.")
-    resources: ResourcesModel = Field(default=ResourcesModel(), description="What a pod needs.")
-    timeout: PositiveDuration | None = Field(default=None, description="Of one attempt. Default: the lane's.")
-    env: dict[str, str] = Field(default={}, max_length=100, description="Environment variables of its pods.")
-    secrets: list[str] = Field(
-        default=[], max_length=100, description='The secrets that it gets; "*" is all there are.'
-    )
-
-
-class GpuSpec(Strict):
-    """What a model needs of GPUs."""
-
-    count: int = Field(default=1, ge=1, le=64, description="GPUs of one pod.")
-    product: str = Field(default="", max_length=63, description="As nodes are labeled nvidia.com/gpu.product.")
-    tensor_parallel: int | None = Field(default=None, ge=1, le=64, description="Over how many GPUs. Default: all.")
-
-
-class WeightsSpec(Strict):
-    """Where the weights of a model are kept."""
-
-    claim: str = Field(default="", max_length=253, description="A PersistentVolumeClaim that holds them, read only.")
-    size: str = Field(default="100Gi", max_length=20, description="Room for them where they are fetched at each start.")
-
-
-class ModelResources(Strict):
-    """What a model server needs beside GPUs."""
-
-    cpu: str = Field(default="4", max_length=20, description="Cores.")
-    memory: str = Field(default="32Gi", max_length=20, description="Bytes, with a unit.")
-    shared_memory: str = Field(default="8Gi", max_length=20, description="Of memory, what its processes share.")
-
-
-class ModelScale(Strict):
-    """How many pods serve a model."""
-
-    min: int = Field(default=0, ge=0, le=1000, description="Pods that are always there.")
-    max: int = Field(default=1, ge=1, le=1000, description="Pods at most.")
-
-
-class ModelSpec(Strict):
-    """A language model that the cluster serves."""
-
-    name: str = Field(
-        default="", max_length=200, description="What nodes write as model. Default: the resource's name."
-    )
-    source: str = Field(default="", max_length=500, description="Repository or path of the weights. Default: name.")
-    task: Literal["generate", "embed"] = Field(default="generate", description="What it is for.")
-    image: str = Field(default="", max_length=500, description="Of the model server. Default: the installation's vLLM.")
-    args: list[str] = Field(default=[], max_length=100, description="Further arguments of the model server.")
-    gpu: GpuSpec = Field(default=GpuSpec(), description="GPUs of one pod.")
-    scale: ModelScale = Field(default=ModelScale(), description="How many pods there are.")
-    concurrency: int = Field(default=32, ge=1, le=1000, description="Requests that one pod takes at a time.")
-    resources: ModelResources = Field(default=ModelResources(), description="Of the model server.")
-    weights: WeightsSpec = Field(default=WeightsSpec(), description="Where the weights are kept.")
-    load_timeout: PositiveDuration = Field(
-        default=parse_duration("30m"), description="The longest that fetching and loading may take. Default: 30m."
-    )
-    env: dict[str, str] = Field(default={}, max_length=100, description="Environment variables of the model server.")
-    secrets: list[str] = Field(
-        default=[], max_length=100, description="Keys of the installation's Secret that the model server gets by name."
-    )
-
-
-class RunSpec(Strict):
-    """A run that is started by its resource."""
-
-    pipeline: str = Field(min_length=1, max_length=63, description="A pipeline of the same namespace.")
-    data: Any = Field(default=None, description="What the run is given.")
+_PLACES = {
+    "/name": "/metadata/name",
+    "/configSchema": "/spec/schema/config",
+    "/inputSchema": "/spec/schema/input",
+    "/outputSchema": "/spec/schema/output",
+}
+"""Where a resource says otherwise what the description of its type says there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,31 +53,13 @@ _Spec = TypeVar("_Spec", bound=Strict)
 def read_node_type(resource: JsonObject) -> PackagedType:
     """What a ``NodeType`` describes. Raises `DefinitionError` with every problem."""
     spec = _read(resource, NodeTypeSpec)
-    problems = [
-        Problem(
-            "bad-secret", f"/spec/secrets/{index}", f"'{name[:40]}' can't be a secret's name", "letters, digits and _"
-        )
-        for index, name in enumerate(spec.secrets)
-        if name != "*" and not is_secret_name(name)
-    ]
-    problems += [
-        Problem("bad-value", join_pointer("/spec/env", name), f"Knative sets {name} itself", "choose another name")
-        for name in spec.env
-        if name in RESERVED_VARIABLES
-    ]
-    run_on = spec.run_on or spec.lanes[0]
-    if run_on not in spec.lanes:
-        hint = f"one of {', '.join(spec.lanes)}"
-        problems.append(Problem("lane-not-allowed", "/spec/runOn", f"'{run_on}' is not among its lanes", hint))
-    if problems:
-        raise DefinitionError(problems)
     node_type = NodeType(
         name=name_of(resource),
         version=spec.version,
         category=spec.category,
         description=spec.description,
         lanes=tuple(Lane(lane) for lane in spec.lanes),
-        run_on=Lane(run_on),
+        run_on=Lane(spec.run_on or spec.lanes[0]),
         input_schema=spec.schemas.input,
         output_schema=spec.schemas.output,
         config_schema=spec.schemas.config,
@@ -203,6 +74,8 @@ def read_node_type(resource: JsonObject) -> PackagedType:
         scale=spec.scale.model_dump(exclude_defaults=True),
         secrets=tuple(spec.secrets),
     )
+    if problems := packaged_problems(node_type):
+        raise DefinitionError([replace(each, pointer=_in_resource(each.pointer)) for each in problems])
     return PackagedType(node_type, spec.env)
 
 
@@ -279,15 +152,29 @@ def name_of(resource: JsonObject) -> str:
     return name
 
 
+def _in_resource(pointer: str) -> str:
+    """Where a resource has what a description has at ``pointer``."""
+    for place, there in _PLACES.items():
+        if pointer == place or pointer.startswith(f"{place}/"):
+            return there + pointer.removeprefix(place)
+    return f"/spec{pointer}"
+
+
 def _read(resource: JsonObject, model: type[_Spec]) -> _Spec:
     try:
         return model.model_validate(resource.get("spec") or {})
     except ValidationError as error:
         problems = [
-            Problem("bad-value", join_pointer("/spec", *each["loc"]), each["msg"], _hint(each))
+            Problem("bad-value", join_pointer("/spec", *_place_of(each)), each["msg"], _hint(each))
             for each in error.errors(include_url=False)
         ]
         raise DefinitionError(problems) from error
+
+
+def _place_of(error: Any) -> tuple[str | int, ...]:
+    """Where the value is, or the key that is wrong itself."""
+    place: tuple[str | int, ...] = error["loc"]
+    return place[:-1] if place and place[-1] == "[key]" else place
 
 
 def _hint(error: Any) -> str:

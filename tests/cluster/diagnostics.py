@@ -1,5 +1,6 @@
 """What a cluster says, gathered into a folder when a test fails. Secrets are never read."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ KINDS = (
 )
 
 KNATIVE = ("knative-serving", "knative-eventing")
+
+FLUME = "app.kubernetes.io/part-of=flume"
 
 LINES = 300
 
@@ -51,9 +54,30 @@ def in_short(run: Run, namespaces: Sequence[str]) -> str:
         parts.append(_said(run, "get", "pods", "-n", namespace, "-o", "wide"))
         events = _said(run, "get", "events", "-n", namespace, "--sort-by=.lastTimestamp").splitlines()
         parts.append("\n".join(events[-15:]))
-    selector = "app.kubernetes.io/part-of=flume"
-    parts.append(_said(run, "logs", "-n", namespaces[0], "-l", selector, "--all-containers", "--prefix", "--tail=8"))
+    try:
+        logs = logs_of(run, namespaces[0], lines=8)
+    except (AssertionError, ValueError) as error:
+        logs = {"logs": str(error)}
+    parts += [f"{where}:\n{text}" for where, text in logs.items() if text.strip()]
     return "\n\n".join(part for part in parts if part.strip())
+
+
+def logs_of(run: Run, namespace: str, *, lines: int = -1) -> dict[str, str]:
+    """The log of each container of Flume's pods that has begun, by ``POD/CONTAINER``, with that of its last process before.
+
+    What can't be read is told in its place: one pod that is only being made must not hide what the others say.
+    """
+    found: dict[str, str] = {}
+    pods = json.loads(run("get", "pods", "-n", namespace, "-l", FLUME, "-o", "json", within_s=30))["items"]
+    for pod in pods:
+        name, status = pod["metadata"]["name"], pod["status"]
+        for each in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+            common = ("logs", name, "-n", namespace, "-c", each["name"], f"--tail={lines}")
+            if {"running", "terminated"} & each.get("state", {}).keys():
+                found[f"{name}/{each['name']}"] = _said(run, *common)
+            if each.get("lastState", {}).get("terminated"):
+                found[f"{name}/{each['name']} (before)"] = _said(run, *common, "--previous")
+    return found
 
 
 def file_name(test: str) -> str:
@@ -62,13 +86,12 @@ def file_name(test: str) -> str:
 
 
 def _logs(run: Run, namespace: str, folder: Path) -> None:
-    for pod in _said(run, "get", "pods", "-n", namespace, "-o", "name").split():
-        if not pod.startswith("pod/"):
-            continue
-        name = pod.removeprefix("pod/")
-        common = ("logs", pod, "-n", namespace, "--all-containers", "--prefix", f"--tail={LINES}")
-        _write(folder / f"{namespace}-{name}.log", run, *common)
-        _write(folder / f"{namespace}-{name}-previous.log", run, *common, "--previous")
+    try:
+        found = logs_of(run, namespace, lines=LINES)
+    except (AssertionError, ValueError) as error:
+        found = {"none": f"{error}\n"}
+    for where, text in found.items():
+        (folder / f"{namespace}-{file_name(where)}.log").write_text(text)
 
 
 def _write(file: Path, run: Run, *arguments: str) -> None:

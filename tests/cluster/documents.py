@@ -72,6 +72,22 @@ EAT = script("eat", OOM_CODE, resources={"cpu": "250m", "memory": "256Mi"})
 HUNGRY = pipeline("hungry", {**EAT, "config": {**EAT["config"], "resources": {"memory": "16Gi"}}})
 """The script itself may take more than its pod may, so that it is the platform that ends it."""
 
+CONFIDENTIAL = pipeline(
+    "confidential",
+    {
+        "id": "ask",
+        "type": "http-request",
+        "config": {
+            "url": f"http://flume-orchestrator.{NAMESPACE}.svc.cluster.local:8000/healthz",
+            "headers": {"X-Word": "{{ secrets.WORD }}"},
+        },
+    },
+)
+"""Uses a secret, for whoever looks whether it shows anywhere."""
+
+REFUSED = pipeline("refused", script("count", COUNT_CODE, inputs={"words": []}, resources={"memory": "311Mi"}))
+"""Needs a JobSink that no other pipeline needs, for a cluster that is told to refuse it."""
+
 FAILING = pipeline(
     "failing",
     {"id": "fine", "type": "template", "config": {"template": "so far so good"}},
@@ -90,7 +106,20 @@ ELSEWHERE = pipeline("from-outside", transform("echo", "@", "{{ trigger.data }}"
 
 CUSTOM = pipeline("custom", {"id": "shout", "type": "shout", "runOn": "cpu", "inputs": {"text": "quiet"}})
 
-PIPELINES = (GREET, ON_EVENT, EVERY_MINUTE, COLD, LANES, INTERRUPTED, HUNGRY, FAILING)
+NO_IMAGE = pipeline("no-image", {"id": "shout", "type": "silent", "runOn": "cpu", "inputs": {"text": "quiet"}})
+
+PIPELINES = (
+    GREET,
+    ON_EVENT,
+    EVERY_MINUTE,
+    COLD,
+    LANES,
+    INTERRUPTED,
+    HUNGRY,
+    CONFIDENTIAL,
+    REFUSED,
+    FAILING,
+)
 
 
 def run_of(name: str, pipeline_name: str, data: Any = None) -> Manifest:
@@ -99,12 +128,18 @@ def run_of(name: str, pipeline_name: str, data: Any = None) -> Manifest:
     return {"apiVersion": API, "kind": "Run", "metadata": {"name": name, "namespace": TEAM}, "spec": spec}
 
 
-def shout_type(image: str) -> Manifest:
+def quota(kind: str) -> Manifest:
+    """What lets the installation have no further objects of a kind such as ``jobsinks.sinks.knative.dev``."""
+    metadata = {"name": "no-more", "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {f"count/{kind}": "0"}}}
+
+
+def shout_type(image: str, name: str = "shout") -> Manifest:
     """The ``NodeType`` of `tests/cluster/nodes`, as `flume nodes manifest` prints it but for what it may leave out."""
     return {
         "apiVersion": API,
         "kind": "NodeType",
-        "metadata": {"name": "shout", "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
             "image": image,
             "lanes": ["cpu"],

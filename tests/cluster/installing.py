@@ -6,7 +6,7 @@ Pure but for reading where the repository is: text in, text out; `kubectl kustom
 import base64
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,17 @@ def kustomization(parameters: Parameters, folder: Path) -> str:
         },
         indent=2,
     )
+
+
+DATABASES = ("mongodb", "redis")
+
+
+def goes_first(made: Mapping[str, Any]) -> bool:
+    """Whether an object of the installation is applied before the others: the namespace, and databases of the overlay.
+
+    How long their images take to come is no business of Flume's, whose pods must not be started again because of it.
+    """
+    return made["kind"] in ("Namespace", "Secret") or made["metadata"]["name"] in DATABASES
 
 
 def team_objects(namespace: str) -> list[dict[str, Any]]:
@@ -58,10 +69,13 @@ def _patches(parameters: Parameters) -> Iterator[dict[str, Any]]:
     pull = [*image, _add(f"{container}/imagePullPolicy", parameters.pull_policy)]
     yield _patch("Deployment", "flume-.*", pull)
     yield _patch("Service", "flume-console", pull, group="serving.knative.dev")
-    for name, key, url in (
-        ("mongodb", "MONGODB_URL", parameters.mongodb_url),
-        ("redis", "REDIS_URL", parameters.redis_url),
+    for name, key, url, own_image in (
+        (DATABASES[0], "MONGODB_URL", parameters.mongodb_url, parameters.mongodb_image),
+        (DATABASES[1], "REDIS_URL", parameters.redis_url, parameters.redis_image),
     ):
+        if own_image and not url:
+            policy = _add(f"{container}/imagePullPolicy", parameters.pull_policy)
+            yield _patch("Deployment", name, [_add(f"{container}/image", own_image), policy])
         if url:
             # Written over what the overlay generates, which is encoded.
             encoded = base64.b64encode(url.encode()).decode()

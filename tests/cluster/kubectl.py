@@ -31,17 +31,27 @@ class Kubectl:
         """The command line."""
         return [str(self.program), f"--kubeconfig={self.kubeconfig}", *arguments]
 
-    def run(self, *arguments: str, stdin: str = "", within_s: float = CALL_S) -> str:
-        """What it prints. Raises `KubectlError`."""
+    def run(self, *arguments: str, stdin: str = "", within_s: float = CALL_S, allowed: Sequence[int] = (0,)) -> str:
+        """What it prints. Raises `KubectlError` for another exit code than those that are ``allowed``."""
         try:
             done = subprocess.run(
                 self.command(*arguments), input=stdin, capture_output=True, text=True, timeout=within_s, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise KubectlError(f"kubectl {' '.join(arguments)} did not end within {within_s:g} s") from error
-        if done.returncode != 0:
+        if done.returncode not in allowed:
             raise KubectlError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
+
+    def may(self, account: str, verb: str, kind: str, namespace: str) -> bool:
+        """Whether a service account of a namespace may do something there. Raises `KubectlError` if that is not told."""
+        who = f"--as=system:serviceaccount:{namespace}:{account}"
+        arguments = ("auth", "can-i", verb, kind, "-n", namespace, who)
+        # It ends with 1 for a "no", as it does when it could not ask: so only what it prints tells.
+        said = self.run(*arguments, allowed=(0, 1)).split()
+        if said[:1] not in (["yes"], ["no"]):
+            raise KubectlError(f"kubectl {' '.join(arguments)}: expected yes or no, and it printed {said}")
+        return said[0] == "yes"
 
     def apply(self, objects: Sequence[Mapping[str, Any]]) -> None:
         """Apply objects by server-side apply."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONTROL, FUNCTION, CUSTOM = "FLUME_IMAGE_CONTROL", "FLUME_IMAGE_FUNCTION", "FLUME_IMAGE_CUSTOM"
-PULL_POLICY = "FLUME_IMAGE_PULL_POLICY"
+MONGODB, REDIS = "FLUME_IMAGE_MONGODB", "FLUME_IMAGE_REDIS"
+PULL_POLICY, PATIENCE = "FLUME_IMAGE_PULL_POLICY", "FLUME_TEST_PATIENCE"
 
 NAMESPACE = "flume"
 """Of the installation: the one that `knative/config` names everywhere. It must not be there before."""
@@ -16,7 +17,10 @@ TEAM = "flume-cluster-tests"
 
 @dataclass(frozen=True)
 class Parameters:
-    """``custom_image`` holds `tests/cluster/nodes`; ``diagnostics`` is where failures leave what the cluster says."""
+    """``custom_image`` holds `tests/cluster/nodes`; ``diagnostics`` is where failures leave what the cluster says.
+
+    ``mongodb_image`` and ``redis_image`` empty: those of the overlay. ``patience`` is what every deadline is multiplied by.
+    """
 
     kubeconfig: str
     control_image: str
@@ -27,6 +31,9 @@ class Parameters:
     redis_url: str = ""
     vllm_url: str = ""
     vllm_model: str = ""
+    mongodb_image: str = ""
+    redis_image: str = ""
+    patience: float = 1.0
     diagnostics: Path = Path("cluster-diagnostics")
 
 
@@ -38,6 +45,9 @@ def parameters_in(environment: Mapping[str, str]) -> Parameters | str:
     policy = environment.get(PULL_POLICY) or "IfNotPresent"
     if policy not in ("Always", "IfNotPresent", "Never"):
         return f"{PULL_POLICY} is '{policy}'; expected Always, IfNotPresent or Never"
+    patience = _number(environment.get(PATIENCE) or "1")
+    if patience is None or not 0 < patience <= 100:
+        return f"{PATIENCE} is '{environment[PATIENCE]}'; expected a number such as 2, by which every deadline is multiplied"
     return Parameters(
         kubeconfig=environment["KUBECONFIG"],
         control_image=environment[CONTROL],
@@ -48,5 +58,15 @@ def parameters_in(environment: Mapping[str, str]) -> Parameters | str:
         redis_url=environment.get("REDIS_URL", ""),
         vllm_url=environment.get("VLLM_URL", ""),
         vllm_model=environment.get("VLLM_MODEL", ""),
+        mongodb_image=environment.get(MONGODB, ""),
+        redis_image=environment.get(REDIS, ""),
+        patience=patience,
         diagnostics=Path(environment.get("FLUME_TEST_DIAGNOSTICS") or "cluster-diagnostics"),
     )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

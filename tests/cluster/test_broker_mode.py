@@ -37,7 +37,7 @@ def test_functions_get_triggers_and_a_run_goes_across_lanes_by_the_broker(broker
             raise NotYetError(f"missing Triggers: {sorted(missing)}; not ready: {unready}")
 
     site.waiting.until("each function has its Trigger", look, within_s=180)
-    run = site.completed(site.start("lanes", {"people": [{"name": "Ada"}]}), within_s=300)
+    run = site.completed(site.start("lanes", {"people": [{"name": "Ada"}]}))
     assert run["output"] == "1 people"
 
 
@@ -45,14 +45,14 @@ def test_many_runs_are_answered_once_each_by_the_broker(broker_mode):
     site = broker_mode
     site.apply(COLD)
     runs = [site.start("cold", {"numbers": [number, 1]}) for number in range(20)]
-    outputs = [site.completed(run, within_s=300)["output"] for run in runs]
+    outputs = [site.completed(run)["output"] for run in runs]
     assert outputs == [number + 1 for number in range(20)]
 
 
 def test_a_job_that_is_oom_killed_is_told_in_broker_mode_too(broker_mode):
     site = broker_mode
     site.apply(HUNGRY)
-    run = site.ended(site.start("hungry"), within_s=180)
+    run = site.ended(site.start("hungry"))
     assert run["nodes"]["eat"]["error"]["code"] == "oom-killed"
 
 

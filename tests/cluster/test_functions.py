@@ -5,6 +5,7 @@ import pytest
 from tests.cluster.documents import COLD, CUSTOM, INTERRUPTED, LANES, run_of, shout_type
 from tests.cluster.parameters import CUSTOM as CUSTOM_VARIABLE
 from tests.cluster.parameters import NAMESPACE, TEAM
+from tests.cluster.site import ENDED_S
 from tests.cluster.waiting import NotYetError
 
 SUM = "serving.knative.dev/service=fn-json-transform-cpu"
@@ -34,7 +35,6 @@ def test_a_run_goes_across_functions_jobs_and_the_engine_in_direct_mode(site):
     assert {node["attempt"] for node in run["nodes"].values()} == {1}
 
 
-@pytest.mark.xfail(strict=True, reason="the operator does not tell the API of node types yet")
 def test_a_custom_node_type_is_a_function_of_its_own_image(site):
     if not site.parameters.custom_image:
         pytest.skip(f"{CUSTOM_VARIABLE} not set: the image of tests/cluster/nodes (docs/how-to/cluster-tests.md)")
@@ -54,7 +54,7 @@ def test_an_orchestrator_that_is_deleted_in_the_middle_of_a_run_leaves_it_to_the
         if node.get("phase") != "executing":
             raise NotYetError(f"sleep is {node.get('status')}, {node.get('phase')}")
 
-    site.waiting.until("the job is at work", at_work, within_s=180)
+    site.waiting.until("the job is at work", at_work, within_s=ENDED_S)
     site.kubectl.run(
         "delete",
         "pods",
@@ -66,7 +66,7 @@ def test_an_orchestrator_that_is_deleted_in_the_middle_of_a_run_leaves_it_to_the
         "--grace-period=0",
     )
 
-    run = site.completed(run_id, within_s=300)
+    run = site.completed(run_id)
 
     assert run["output"] == "slept"
     assert run["nodes"]["sleep"]["attempt"] == 1, "the job was done twice"
@@ -82,6 +82,6 @@ def test_a_run_resource_starts_one_run_and_shows_what_became_of_it(site):
             raise NotYetError(str(status))
         return status
 
-    status = site.waiting.until("the Run is completed", look, within_s=180)
+    status = site.waiting.until("the Run is completed", look, within_s=ENDED_S)
     assert status["output"] == 21
     assert site.api.run(status["runId"])["status"] == "completed"

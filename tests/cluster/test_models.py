@@ -3,6 +3,7 @@
 import pytest
 
 from tests.cluster.documents import GPU, vllm
+from tests.cluster.gpus import reason_against_gpus
 from tests.cluster.parameters import NAMESPACE
 
 
@@ -17,9 +18,11 @@ def test_an_ai_node_asks_a_real_model_server(site):
 
 
 def test_a_function_gets_its_gpu(site):
-    nodes = site.kubectl.run("get", "nodes", "-o", "jsonpath={.items[*].status.allocatable.nvidia\\.com/gpu}").split()
-    if not any(int(each) for each in nodes):
-        pytest.skip("no node of this cluster has a GPU")
+    reason = reason_against_gpus(
+        site.kubectl.get("configmap", "config-features", "knative-serving"), site.kubectl.list("nodes")
+    )
+    if reason:
+        pytest.skip(reason)
     site.apply(GPU)
     assert site.completed(site.start("on-gpu", 5), within_s=900)["output"] == 5
     pods = site.pods("flume.dev/lane=gpu")

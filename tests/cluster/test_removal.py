@@ -1,8 +1,8 @@
 """Nothing is left of what was deleted; history is. The last file: it deletes what the others made."""
 
-from tests.cluster.conftest import KNATIVE_KINDS
 from tests.cluster.documents import COLD
 from tests.cluster.parameters import NAMESPACE, TEAM
+from tests.cluster.setting_up import KNATIVE_KINDS
 from tests.cluster.waiting import NotYetError
 
 BELONGS = "flume.dev/node-type"

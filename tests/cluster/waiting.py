@@ -18,16 +18,20 @@ class GivenUpError(AssertionError):
 
 @dataclass(frozen=True)
 class Waiting:
-    """How waiting is done; tests of it replace the clock. ``seen`` is asked for more to tell when it gives up."""
+    """How waiting is done; tests of it replace the clock. ``seen`` is asked for more to tell when it gives up.
+
+    ``patience`` is what deadlines are multiplied by: a cluster may be slow.
+    """
 
     seen: Callable[[], str] = str
     pause_s: float = 1.0
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    patience: float = 1.0
 
     def until(self, what: str, look: Callable[[], T], *, within_s: float) -> T:
-        """What ``look`` returns, once it raises `NotYetError` no more. Raises `GivenUpError` after ``within_s`` seconds."""
-        begun = self.now()
+        """What ``look`` returns, once it raises `NotYetError` no more. Raises `GivenUpError` after ``within_s`` × patience."""
+        begun, within_s = self.now(), within_s * self.patience
         while True:
             try:
                 return look()

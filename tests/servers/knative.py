@@ -166,13 +166,14 @@ class Knative:
         return process
 
     def _types(self, name: str) -> list[str]:
-        """The node types that the object's container is told to serve."""
+        """The node types that the object's container is told to serve; an image of a type's own is told by a variable."""
         if ("JobSink", name) in self.objects:
             pod = self.objects["JobSink", name]["spec"]["job"]["spec"]["template"]["spec"]
         else:
             pod = self.objects["Service", name]["spec"]["template"]["spec"]
-        types: list[str] = pod["containers"][0]["args"]
-        return types
+        container = pod["containers"][0]
+        [served] = [each["value"] for each in container["env"] if each["name"] == "FLUME_NODE_TYPES"]
+        return list(container.get("args") or served.split())
 
     def _trigger(self, made: Manifest) -> Trigger:
         spec, name = made["spec"], made["metadata"]["name"]

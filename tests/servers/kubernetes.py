@@ -8,7 +8,7 @@ the objects: no pod starts, nothing becomes ready by itself. ``stop`` and ``star
 import asyncio
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ import yaml
 from aiohttp import web
 
 from tests.servers.own_process import free_port
+from tests.servers.rights import Wish
 
 TOKEN = "the-operators-token"
 
@@ -39,15 +40,22 @@ KINDS = {
 }
 _CLUSTER_WIDE = ("namespaces", "customresourcedefinitions")
 _APPLY = "application/apply-patch+yaml"
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 Key = tuple[str, str, str]
 """Plural, namespace, name."""
 
 
 class FakeKubernetes:
-    """The server and what it holds. ``calls`` are all changes that were asked for, as ``METHOD path``."""
+    """The server and what it holds. ``calls`` are all changes that were asked for, as ``METHOD path``.
 
-    def __init__(self) -> None:
+    ``refusals`` are what an admission would say no to, by plural and beginning of the name: status and message. Whoever calls
+    may do what ``may`` allows; ``denied`` is what it did not.
+    """
+
+    def __init__(self, may: Callable[[Wish], bool] = lambda wish: True) -> None:
+        self._may = may
+        self.denied: list[str] = []
         self.port = free_port()
         # kopf watches the namespaces that there are.
         self.objects: dict[Key, dict[str, Any]] = {
@@ -59,6 +67,7 @@ class FakeKubernetes:
             for name in ("default", "flume", "shop")
         }
         self.calls: list[str] = []
+        self.refusals: dict[tuple[str, str], tuple[int, str]] = {}
         self._version = 100
         self._history: list[tuple[int, str, Key, dict[str, Any]]] = []
         self._oldest = 100
@@ -154,6 +163,10 @@ class FakeKubernetes:
             group_version, key, subresource = _read_path(request.path)
         except ValueError:
             return _failure(404, "the server could not find the requested resource")
+        for wish in self._wishes(request, group_version, key, subresource):
+            if not self._may(wish):
+                self.denied.append(str(wish))
+                return _failure(403, f"the account may not {wish}")
         body = yaml.safe_load(await request.text()) if request.can_read_body else None
         return await self._answer(request, group_version, key, subresource, body)
 
@@ -161,6 +174,10 @@ class FakeKubernetes:
         self, request: web.Request, api: str, key: Key, subresource: str, body: Any
     ) -> web.StreamResponse:
         plural, namespace, name = key
+        if request.method != "GET":
+            for (refused, beginning), (status, message) in self.refusals.items():
+                if plural == refused and name.startswith(beginning):
+                    return _failure(status, message)
         match request.method:
             case "GET" if not name and request.query.get("watch") == "true":
                 return await self._watch(request, plural, namespace)
@@ -179,6 +196,18 @@ class FakeKubernetes:
                 uid = ((body or {}).get("preconditions") or {}).get("uid")
                 return await self._delete(key, uid)
         return _failure(405, "method not allowed")
+
+    def _wishes(self, request: web.Request, api: str, key: Key, subresource: str) -> Iterator[Wish]:
+        """What has to be allowed for a call to be. An apply where there is nothing is a create, too."""
+        plural, namespace, name = key
+        resource = f"{plural}/{subresource}" if subresource else plural
+        verb = _VERBS[request.method]
+        if verb == "get" and not name:
+            verb = "watch" if request.query.get("watch") == "true" else "list"
+        group = api.partition("/")[0] if "/" in api else ""
+        yield Wish(verb, group, resource, namespace, name)
+        if verb == "patch" and key not in self.objects and not subresource:
+            yield Wish("create", group, resource, namespace, name)
 
     def _list(self, request: web.Request, api: str, plural: str, namespace: str) -> web.Response:
         found = [self.objects[key] for key in self._keys(plural, namespace)]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -19,6 +20,12 @@ class DictatedModel:
         self._pieces: SimpleQueue[str | None] = SimpleQueue()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def begin_anew(self) -> None:
+        """Forget what was asked and what was dictated, for the next test. No answer is under way."""
+        self.asked.clear()
+        self.has_lost_its_caller.clear()
+        self._pieces = SimpleQueue()
 
     def say(self, piece: str) -> None:
         """Send a piece of the answer."""
@@ -69,6 +76,13 @@ class DictatedModel:
 @pytest.fixture
 def dictated_model() -> Iterator[DictatedModel]:
     """A server for this test."""
+    with dictating() as model:
+        yield model
+
+
+@contextmanager
+def dictating() -> Iterator[DictatedModel]:
+    """A server for a block."""
     model = DictatedModel()
     thread = Thread(target=model.serve)
     thread.start()

@@ -2,20 +2,30 @@
 
 import asyncio
 import os
-import subprocess
-import sys
+import re
 import time
 from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
 
+from knative.cluster import Cluster
+from knative.manifests.access import access
 from tests.faults.fleet import Replica
+from tests.servers.forked import ForkedFlume
 from tests.servers.kubernetes import FakeKubernetes
 from tests.servers.own_process import free_port
+from tests.servers.rights import rights_of
 
 WITHIN_S = 40
 OURS = ("FLUME_", "MONGODB_", "REDIS_", "BROKER_", "ENGINE_", "K_SINK", "K8S_", "VLLM_", "KUBE")
+ROLES = [
+    each
+    for each in access(Cluster())
+    if each["kind"] in ("Role", "ClusterRole") and each["metadata"]["name"] == "flume-operator"
+]
+"""What an installation lets the operator do: the stand-in lets it do no more."""
+
 ADMIN = "an-administrators-token"
 
 
@@ -29,11 +39,7 @@ class Operator:
         self.process = None
 
     def start(self):
-        with self._log.open("ab") as log:
-            command = [sys.executable, "-P", "-m", "flume", "--debug", "operator", "--port", str(self.port)]
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
-            )
+        self.process = ForkedFlume(["--debug", "operator", "--port", str(self.port)], self._environment, self._log)
 
     def kill(self):
         if self.process is not None:
@@ -50,6 +56,29 @@ class Operator:
 
     def said(self):
         return self._log.read_text()
+
+    async def ask(self, path):
+        """What it answers at the port of its probes: status and text."""
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(f"http://127.0.0.1:{self.port}{path}") as answer,
+        ):
+            return answer.status, await answer.text()
+
+    async def metrics(self):
+        return (await self.ask("/metrics"))[1]
+
+    async def rounds(self):
+        """How often it has looked at all that had changed, and done what was to be done."""
+        found = re.search(r'flume_operator_reconciles_total{outcome="done"} (\S+)', await self.metrics())
+        return float(found[1])
+
+
+class Orchestrator(Replica):
+    """A ``flume orchestrator`` process, likewise."""
+
+    def start(self):
+        self.process = ForkedFlume(["orchestrator", "--port", str(self.port)], self.environment, self.log)
 
 
 class Installation:
@@ -96,7 +125,7 @@ class Installation:
 @pytest.fixture
 async def installation(tmp_path):
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
-    orchestrator = Replica(
+    orchestrator = Orchestrator(
         {
             **inherited,
             "FLUME_DATA": str(tmp_path / "data"),
@@ -107,7 +136,7 @@ async def installation(tmp_path):
         tmp_path / "orchestrator.log",
     )
     async with AsyncExitStack() as stack:
-        kubernetes = await stack.enter_async_context(FakeKubernetes())
+        kubernetes = await stack.enter_async_context(FakeKubernetes(rights_of(ROLES)))
         client = await stack.enter_async_context(aiohttp.ClientSession())
         config = tmp_path / "kubeconfig"
         config.write_text(kubernetes.kubeconfig())
@@ -131,3 +160,4 @@ async def installation(tmp_path):
         finally:
             for each in made.operators:
                 each.kill()
+        assert kubernetes.denied == [], "the operator wants more than its roles let it"

@@ -21,10 +21,13 @@ from knative.resources.specs import node_type_resource, read_node_type
 from knative.wanted import wanted_objects
 from tests.cluster import documents
 from tests.cluster.access import Api, Forward, ForwardError
-from tests.cluster.diagnostics import KINDS, file_name, gather, in_short
-from tests.cluster.installing import SECRET, kustomization, team_objects
+from tests.cluster.diagnostics import KINDS, file_name, gather, in_short, logs_of
+from tests.cluster.gpus import FEATURES, reason_against_gpus
+from tests.cluster.installing import SECRET, goes_first, kustomization, team_objects
 from tests.cluster.kubectl import Kubectl, KubectlError
 from tests.cluster.parameters import Parameters, parameters_in
+from tests.cluster.setting_up import KNATIVE_CRDS, check_needs, install, remove
+from tests.cluster.site import Site
 from tests.cluster.test_jobs import COUNTING, GREEDY
 from tests.cluster.waiting import GivenUpError, NotYetError, Waiting
 from tests.manifests.strict import knative_schemas, metadata_problems, problems_of, unknown_to_client
@@ -40,6 +43,7 @@ PIPELINES = (
     *documents.PIPELINES,
     documents.ELSEWHERE,
     documents.CUSTOM,
+    documents.NO_IMAGE,
     documents.GPU,
     documents.vllm("some-model"),
     COUNTING,
@@ -55,7 +59,8 @@ def parameters():
 @pytest.fixture
 def registry():
     registry = Registry(installed_node_types)
-    registry.add(read_node_type(documents.shout_type("dev.local/custom:1")).type, source="custom")
+    for name in ("shout", "silent"):
+        registry.add(read_node_type(documents.shout_type("dev.local/custom:1", name)).type, source=name)
     return registry
 
 
@@ -146,10 +151,97 @@ def built(parameters, folder):
     return list(yaml.safe_load_all(Kubectl("").run("kustomize", str(folder))))
 
 
+def test_the_images_of_databases_are_parameters_too(parameters, tmp_path):
+    given = {"FLUME_IMAGE_MONGODB": "dev.local/mongo:8", "FLUME_IMAGE_REDIS": "dev.local/redis:8"}
+    objects = built(parameters_in({**ENVIRONMENT, **given}), tmp_path)
+    pods = {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in objects if each["kind"] == "Deployment"
+    }
+    found = {
+        name: (pods[name]["containers"][0]["image"], pods[name]["containers"][0]["imagePullPolicy"])
+        for name in ("mongodb", "redis")
+    }
+    assert found == {"mongodb": ("dev.local/mongo:8", "Never"), "redis": ("dev.local/redis:8", "Never")}
+
+
+@pytest.mark.slow
+def test_databases_and_what_they_need_come_before_flume(parameters, tmp_path):
+    first = [(each["kind"], each["metadata"]["name"]) for each in built(parameters, tmp_path) if goes_first(each)]
+    assert sorted(first) == [
+        ("Deployment", "mongodb"),
+        ("Deployment", "redis"),
+        ("Namespace", "flume"),
+        ("Secret", "flume-platform"),
+        ("Service", "mongodb"),
+        ("Service", "redis"),
+    ]
+
+
 def test_what_is_made_beside_the_installation_is_right():
+    assert [*unknown_to_client(documents.quota("jobsinks.sinks.knative.dev"), models.V1ResourceQuota)] == []
     namespace, secret = team_objects("team")
     assert [*unknown_to_client(namespace, models.V1Namespace), *unknown_to_client(secret, models.V1Secret)] == []
     assert secret["stringData"] == {SECRET["name"]: SECRET["value"]}
+
+
+class Noting:
+    """Stands for kubectl, and notes what it is asked to do."""
+
+    def __init__(self, known=()):
+        self.asked = []
+        self.known = known
+
+    def run(self, *arguments, **options):
+        self.asked.append(" ".join(each for each in arguments if not each.startswith("--timeout")))
+        return ""
+
+    def apply(self, objects):
+        self.asked.append(["apply", *sorted({each["metadata"]["name"] for each in objects})])
+
+    def get(self, kind, name, namespace=""):
+        return {} if name in self.known else None
+
+
+def test_flume_is_applied_when_its_databases_and_secrets_are_there(parameters):
+    kubectl = Noting()
+    objects = [
+        {"kind": kind, "metadata": {"name": name}}
+        for kind, name in (("Namespace", "flume"), ("Deployment", "flume-operator"), ("Deployment", "mongodb"))
+    ]
+    install(Site(parameters, kubectl, None, None), objects)
+    assert kubectl.asked == [
+        ["apply", "flume", "mongodb"],
+        ["apply", "flume-cluster-tests", "flume-secrets"],
+        "rollout status deployment/mongodb -n flume",
+        ["apply", "flume", "flume-operator", "mongodb"],
+        "rollout status deployment/flume-orchestrator -n flume",
+        "rollout status deployment/flume-operator -n flume",
+    ]
+
+
+def test_a_cluster_without_knative_is_left_alone_and_told_what_it_lacks():
+    with pytest.raises(pytest.exit.Exception, match=r"does not know jobsinks.sinks.knative.dev; install Knative"):
+        check_needs(Noting(KNATIVE_CRDS[:-1]))
+    ready = Noting(KNATIVE_CRDS)
+    check_needs(ready)
+    assert ready.asked == [
+        f"wait --for=condition=Available deployment --all -n {namespace}"
+        for namespace in ("knative-serving", "knative-eventing")
+    ]
+
+
+def test_a_knative_that_does_not_become_ready_is_told_before_anything_is_applied(kubectl):
+    program = kubectl("sys.exit('timed out waiting') if 'wait' in arguments else print('{}')")
+    with pytest.raises(pytest.exit.Exception, match=r"Knative is not ready in knative-serving: .*timed out waiting"):
+        check_needs(program)
+
+
+def test_definitions_that_were_there_before_stay_when_all_else_goes():
+    before, after = Noting(), Noting()
+    remove(before, had_crds=False)
+    remove(after, had_crds=True)
+    assert [each for each in before.asked if each not in after.asked] == [before.asked[-1]]
+    assert "delete --ignore-not-found namespace flume-cluster-tests flume --wait" in after.asked
 
 
 # What is said beforehand.
@@ -164,6 +256,12 @@ def test_without_a_cluster_or_images_the_reason_names_what_is_missing():
         {**ENVIRONMENT, "FLUME_IMAGE_PULL_POLICY": "never"}
     )
     assert isinstance(parameters_in({**ENVIRONMENT, "FLUME_IMAGE_PULL_POLICY": ""}), Parameters)
+
+
+def test_patience_is_a_number_that_deadlines_are_multiplied_by():
+    assert parameters_in({**ENVIRONMENT, "FLUME_TEST_PATIENCE": "2.5"}).patience == 2.5
+    for text in ("much", "0", "-1", "nan"):
+        assert f"FLUME_TEST_PATIENCE is '{text}'" in parameters_in({**ENVIRONMENT, "FLUME_TEST_PATIENCE": text})
 
 
 # Waiting.
@@ -203,6 +301,17 @@ def test_waiting_that_is_given_up_says_what_was_seen():
     with pytest.raises(GivenUpError) as given_up:
         waiting_by(Clock(), lambda: "pod-1 Pending").until("three pods", look, within_s=5)
     assert str(given_up.value) == "not within 5 s: three pods\nlast: 2 of 3 pods\npod-1 Pending"
+
+
+def test_whoever_is_patient_waits_longer_for_the_same():
+    clock = Clock()
+
+    def look():
+        raise NotYetError("slow")
+
+    with pytest.raises(GivenUpError, match="not within 15 s"):
+        replace(waiting_by(clock), patience=3.0).until("it is so", look, within_s=5)
+    assert clock.time == 15
 
 
 def test_what_has_to_stay_so_is_looked_at_all_the_time():
@@ -254,6 +363,20 @@ def test_kubectl_is_told_which_cluster_and_a_failure_is_told_in_its_words(kubect
     with pytest.raises(KubectlError, match=r"did not end within 0.2 s"):
         slow.run("get", "pods", within_s=0.2)
     assert kubectl("pass").get("pod", "gone") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "answer"), [("yes", 0, True), ("no", 1, False), ("no - not allowed", 1, False)], ids=str
+)
+def test_whether_an_account_may_do_something_is_what_kubectl_prints(kubectl, said, code, answer):
+    program = kubectl(f"print({said!r})\nprint('Warning: no such verb', file=sys.stderr)\nsys.exit({code})")
+    assert program.may("flume-function", "get", "secrets", "flume") is answer
+
+
+def test_rights_that_can_not_be_asked_for_are_no_rights_that_are_missing(kubectl):
+    program = kubectl("sys.exit('error: you may not impersonate')")
+    with pytest.raises(KubectlError, match="expected yes or no"):
+        program.may("flume-function", "get", "secrets", "flume")
 
 
 def test_objects_are_applied_as_one_list_on_the_server(kubectl, tmp_path):
@@ -360,25 +483,88 @@ def test_a_call_is_made_again_while_the_orchestrator_is_away_and_any_other_refus
 # What is gathered.
 
 
-def test_diagnostics_hold_what_there_is_and_no_secret(tmp_path):
-    asked = []
+PODS = {
+    "items": [
+        {"metadata": {"name": "new"}, "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {}}}]}},
+        {"metadata": {"name": "pending"}, "status": {}},
+        {
+            "metadata": {"name": "a-1"},
+            "status": {
+                "initContainerStatuses": [{"name": "init", "state": {"terminated": {"exitCode": 0}}}],
+                "containerStatuses": [
+                    {"name": "c", "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1}}},
+                    {"name": "gone", "state": {"running": {}}},
+                ],
+            },
+        },
+    ]
+}
 
+
+def cluster_that_says(asked):
     def run(*arguments, within_s):
         asked.append(arguments)
-        if arguments[:2] == ("get", "events"):
-            raise KubectlError("kubectl get events: forbidden")
-        if arguments[-2:] == ("-o", "name"):
-            return "pod/a-1\n"
+        if arguments[:2] == ("get", "events") or "gone" in arguments:
+            raise KubectlError(f"kubectl {arguments[0]}: forbidden")
+        if arguments[:2] == ("get", "pods") and arguments[-2:] == ("-o", "json"):
+            return json.dumps(PODS)
         return f"{' '.join(arguments)}\n"
+
+    return run
+
+
+def test_diagnostics_hold_what_there_is_and_no_secret(tmp_path):
+    asked = []
+    run = cluster_that_says(asked)
 
     folder = gather(run, ("flume", "team"), tmp_path / "made" / "here")
 
     files = {each.name for each in folder.iterdir()}
-    assert {"nodes.txt", "flume-pods.yaml", "flume-a-1.log", "team-a-1-previous.log", "team-events.txt"} <= files
+    assert {"nodes.txt", "flume-pods.yaml", "flume-a-1-c.log", "team-a-1-c-before.log", "team-events.txt"} <= files
     assert len(files) > 2 * len(KINDS)
-    assert (folder / "flume-events.txt").read_text() == "kubectl get events: forbidden\n"
+    assert (folder / "flume-events.txt").read_text() == "kubectl get: forbidden\n"
     assert not [each for each in asked if "secret" in " ".join(each)]
-    assert "logs -n flume" in in_short(run, ("flume", "team"))
+    assert "a-1/c (before):\nlogs a-1 -n flume -c c --tail=8 --previous" in in_short(run, ("flume", "team"))
+
+
+def test_logs_are_read_container_by_container_and_one_that_has_not_begun_hides_no_other():
+    found = logs_of(cluster_that_says([]), "flume")
+    assert found == {
+        "a-1/init": "logs a-1 -n flume -c init --tail=-1\n",
+        "a-1/c": "logs a-1 -n flume -c c --tail=-1\n",
+        "a-1/c (before)": "logs a-1 -n flume -c c --tail=-1 --previous\n",
+        "a-1/gone": "kubectl logs: forbidden\n",
+    }
+
+
+def node(gpus="1", **labels):
+    return {"metadata": {"labels": labels}, "status": {"allocatable": {"nvidia.com/gpu": gpus, "cpu": "4"}}}
+
+
+FEATURES_ON = {"data": dict.fromkeys(FEATURES, "enabled")}
+LABELED = {"nvidia.com/gpu.present": "true"}
+
+
+@pytest.mark.parametrize(
+    ("features", "nodes", "reason"),
+    [
+        (FEATURES_ON, [node("0"), node(**LABELED)], ""),
+        (None, [node(**LABELED)], "podspec-nodeselector, kubernetes.podspec-tolerations to enabled"),
+        (
+            {"data": {**FEATURES_ON["data"], FEATURES[1]: "disabled"}},
+            [node(**LABELED)],
+            "podspec-tolerations to enabled",
+        ),
+        (FEATURES_ON, [], "no node of this cluster has a GPU"),
+        (FEATURES_ON, [node("0", **LABELED)], "no node of this cluster has a GPU"),
+        (FEATURES_ON, [node()], "has the label nvidia.com/gpu.present"),
+    ],
+    ids=["one has", "nothing switched on", "half switched on", "no node", "none free", "not labeled"],
+)
+def test_gpus_are_tested_only_where_knative_and_a_node_let_pods_have_one(features, nodes, reason):
+    found = reason_against_gpus(features, nodes)
+    assert reason in found
+    assert bool(found) is bool(reason)
 
 
 def test_the_folder_of_a_test_has_a_name_that_every_file_system_takes():

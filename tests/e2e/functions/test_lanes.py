@@ -31,6 +31,27 @@ async def test_values_of_a_mebibyte_go_in_and_out_and_the_line_is_kept(site):
         assert await site.orchestrator.store.read_payload(payload_id(token, purpose)) is None
 
 
+async def test_an_attempt_survives_that_a_replica_which_lost_the_run_lets_go_of_its_data(site, monkeypatch):
+    store, taken = site.orchestrator.store, []
+    read_payload = store.read_payload
+
+    async def read_too_late(payload_id):
+        if payload_id in exchanged and payload_id not in taken:
+            taken.append(payload_id)
+            await store.release_payloads(run_id, [payload_id])
+        return await read_payload(payload_id)
+
+    run_id = await site.begin("echo", {"text": "{{ trigger.data }}"}, data="x" * MIB)
+    token = site.orchestrator.tokens.make(run_id, "n", 1)
+    exchanged = [payload_id(token, "invoke"), payload_id(token, "answer")]
+    monkeypatch.setattr(store, "read_payload", read_too_late)
+    run = await site.end(run_id)
+
+    assert (run.status, taken) == (RunStatus.COMPLETED, exchanged), run.root.error
+    assert run.root.nodes[NodeId("n")].attempt == 1
+    assert (await site.output(run))["text"] == "x" * MIB
+
+
 async def test_a_process_takes_more_runs_and_several_at_a_time(site):
     first = await site.run("echo", {"text": "a"})
 

@@ -4,7 +4,9 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
+import httpx
 import pytest
 
 from eventing.broker import Disorder
@@ -12,6 +14,10 @@ from flume.cli.elsewhere import elsewhere_of
 from flume.cli.node_files import make_registry
 from flume.cli.serving import serving
 from flume.cli.settings import read_settings
+from flume.nodes.descriptions import as_json
+from flume.nodes.discovery import load_path
+from flume.nodes.registry import Registry, installed_node_types
+from flume.pipeline import Lane
 from flume.source import read_source
 from flume.validation import validate
 from knative.cluster import Cluster, Dispatch
@@ -24,6 +30,8 @@ from tests.servers.knative import Knative
 from tests.servers.own_process import free_port
 
 pytestmark = pytest.mark.slow
+
+CUSTOM_NODES = Path(__file__).parents[2] / "cluster" / "nodes"
 
 CHAIN = {
     "nodes": [
@@ -191,6 +199,77 @@ async def test_a_job_of_which_nothing_is_heard_is_lost_and_tried_again_as_anothe
     assert "asked once: nothing was heard of it" in run.root.error.message
     assert knative.jobs == {"fn-exits-job": 2}
     assert len({event.id for _, event in knative.orders}) == 2
+
+
+@pytest.fixture
+def shout(knative, nodes):
+    """A node type that the orchestrator has no file of, as its image describes it, and its function on the cluster."""
+    knative.nodes = [nodes, CUSTOM_NODES]
+    described = Registry(installed_node_types)
+    load_path(described, CUSTOM_NODES)
+    node_type = replace(described.get("shout"), implementation=None, image="custom:1", lanes=(Lane.CPU, Lane.JOB))
+    registry = make_registry([])
+    registry.add(node_type, source="image")
+    plans = [validate(one("shout", {"text": "a"}, runOn=lane), registry).require_plan() for lane in ("cpu", "job")]
+    knative.apply(wanted_objects(plans, [], Cluster()).objects)
+    return node_type
+
+
+async def test_a_type_that_the_api_was_told_is_done_by_its_function_in_each_of_its_lanes(knative, shout, open_server):
+    async with open_server() as server, Registered(server.url) as api:
+        await api.put(shout)
+        runs = [
+            await run_to_end(server, one("shout", {"text": "{{ trigger.data }}"}, runOn=lane), "quiet")
+            for lane in ("cpu", "job")
+        ]
+        outputs = [await RunValues(server.orchestrator.store).load_output(run.root.output) for run in runs]
+
+    assert outputs == ["QUIET", "QUIET"], [run.root.error for run in runs]
+    assert (dict(knative.starts), dict(knative.jobs)) == ({"fn-shout-cpu": 1}, {"fn-shout-job": 1})
+
+
+async def test_a_run_under_way_fails_at_its_next_node_of_a_type_that_goes(
+    knative, shout, open_server, make_objects, tmp_path, began, until
+):
+    work = {"id": "work", "type": "work", "inputs": {"folder": str(tmp_path)}}
+    after = {"id": "after", "type": "shout", "runOn": "cpu", "inputs": {"text": "never"}}
+    document = pipeline("long", nodes=[work, after], edges=[{"from": "work", "to": "after"}])
+    make_objects(one("work", {"folder": str(tmp_path)}))
+    async with open_server() as server, Registered(server.url) as api:
+        await api.put(shout)
+        run_id = await begin(server, document)
+        await until(began)
+        await api.delete("shout")
+        (tmp_path / "go").touch()
+        run = await end(server, run_id)
+
+    assert (run.root.error.code, run.root.error.node) == ("node-type-changed", "after")
+    assert "node type 'shout' is gone" in run.root.error.message
+    assert run.root.nodes["work"].status == "completed"
+    assert run.root.nodes["after"].attempt == 1
+    assert "fn-shout-cpu" not in knative.starts
+
+
+class Registered:
+    """Saves and deletes node types at the API, as the operator does."""
+
+    def __init__(self, url):
+        self._client = httpx.AsyncClient(base_url=url)
+
+    async def __aenter__(self):
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *error):
+        await self._client.__aexit__(*error)
+
+    async def put(self, node_type):
+        answer = await self._client.put(f"/api/v1/nodes/{node_type.name}", json=as_json(node_type))
+        assert answer.status_code == 201, answer.text
+
+    async def delete(self, name):
+        answer = await self._client.delete(f"/api/v1/nodes/{name}")
+        assert answer.status_code == 204, answer.text
 
 
 async def test_an_ai_node_is_for_the_function_of_its_model_and_an_unknown_model_is_told(

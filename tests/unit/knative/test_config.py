@@ -37,7 +37,7 @@ BUILT = {
 }
 """Files that the builders make: what the operator makes later, and what is installed, agree."""
 
-NO_SCHEMA = {"ServiceMonitor", "SinkBinding", "Model"}
+NO_SCHEMA = {"PodMonitor", "ServiceMonitor", "SinkBinding", "Model"}
 """Kinds without a schema among the copies; that of Model is our own, and has a test of its own."""
 
 
@@ -165,7 +165,11 @@ def test_every_selector_finds_a_pod_or_waits_for_those_of_functions(overlays, ov
     labels = [each["spec"]["template"]["metadata"]["labels"] for each in objects if "template" in each.get("spec", {})]
     selectors = [
         each["spec"]["selector"] for each in objects if (each["apiVersion"], each["kind"]) == ("v1", "Service")
-    ] + [each["spec"]["selector"]["matchLabels"] for each in objects if each["kind"] == "PodDisruptionBudget"]
+    ] + [
+        each["spec"]["selector"]["matchLabels"]
+        for each in objects
+        if each["kind"] in ("PodDisruptionBudget", "PodMonitor")
+    ]
     assert selectors
     for selector in selectors:
         assert any(selector.items() <= found.items() for found in labels), selector
@@ -279,6 +283,31 @@ def test_the_dashboard_shows_each_metric_that_there_is_and_no_other():
 
 
 @pytest.mark.slow
+def test_the_orchestrator_gives_up_its_store_before_kubernetes_gives_up_the_orchestrator(overlays):
+    longest_try_s, start_s = 25, 10
+    for objects in overlays.values():
+        wait_s = float(object_in(objects, "ConfigMap", "flume-settings")["data"]["FLUME_START_WAIT"])
+        [container] = object_in(objects, "Deployment", "flume-orchestrator")["spec"]["template"]["spec"]["containers"]
+        probe = container["startupProbe"]
+        assert 30 <= wait_s < probe["periodSeconds"] * probe["failureThreshold"] - longest_try_s - start_s
+
+
+@pytest.mark.slow
+def test_the_operators_metrics_are_read_where_those_of_orchestrators_are(overlays):
+    for name in ("production", "expose"):
+        monitor = object_in(overlays[name], "PodMonitor", "flume-operator")
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        pod = object_in(overlays[name], "Deployment", "flume-operator")["spec"]["template"]
+        ports = {each["name"] for container in pod["spec"]["containers"] for each in container["ports"]}
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        assert endpoint["port"] in ports
+        allowed = object_in(overlays[name], "NetworkPolicy", "flume-metrics")["spec"]
+        [components] = allowed["podSelector"]["matchExpressions"]
+        assert {"orchestrator", "operator"} <= set(components["values"])
+        assert [each["port"] for each in allowed["ingress"][0]["ports"]] == [endpoint["port"]]
+
+
+@pytest.mark.slow
 def test_the_operator_makes_functions_of_the_image_that_the_settings_name_and_may_have_a_second_in_reserve(overlays):
     settings = {name: object_in(objects, "ConfigMap", "flume-settings")["data"] for name, objects in overlays.items()}
     assert settings["dev"]["FLUME_FUNCTION_IMAGE"] == "dev.local/flume-function:0.1.0"
@@ -309,4 +338,16 @@ def test_the_operator_reads_what_people_wrote_and_changes_nothing_of_it():
     everything = [rule for role in roles.values() for rule in role["rules"]]
     [secrets] = [rule["verbs"] for rule in everything if "secrets" in rule["resources"]]
     assert secrets == ["get"]
+    named = {
+        (resource, *rule.get("resourceNames", ("any",))): rule["verbs"]
+        for rule in everything
+        for resource in rule["resources"]
+        if resource in ("configmaps", "leases")
+    }
+    assert named == {
+        ("configmaps", "any"): ["create"],
+        ("configmaps", "flume-models"): ["get", "patch"],
+        ("leases", "any"): ["create"],
+        ("leases", "flume-operator"): ["get", "update"],
+    }
     assert not any("*" in (*rule["resources"], *rule["verbs"], *rule["apiGroups"]) for rule in everything)

@@ -13,6 +13,7 @@ from flume.document import parse_text, to_resource
 from flume.errors import DefinitionError
 from flume.nodes.registry import Registry, installed_node_types
 from flume.pipeline import Lane
+from flume.problems import join_pointer
 from knative.models import Gpu, Model, Task
 from knative.resources.__main__ import files
 from knative.resources.definitions import definitions
@@ -347,6 +348,81 @@ def test_variables_that_knative_sets_itself_are_refused():
     with pytest.raises(DefinitionError) as caught:
         read_node_type(resource("NodeType", env={"PORT": "1", "FINE": "2"}))
     assert [problem.pointer for problem in caught.value.problems] == ["/spec/env/PORT"]
+
+
+@pytest.mark.parametrize("kind", ["NodeType", "Model"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        "",
+        "resize",
+        "resize:1.2",
+        "registry.example.org/team/resize:1.2",
+        "localhost:5000/a__b/c--d.e:v1_2",
+        "dev.local/flume-function@sha256:" + 64 * "a",
+        "Registry.Example.org/team/resize:LATEST@sha256:" + 64 * "0",
+    ],
+)
+def test_the_name_of_an_image_is_taken(kind, image):
+    made = resource(kind, image=image)
+    assert complaints(made) == []
+    assert kind == "Model" or read_node_type(made).type.image == image
+    assert kind == "NodeType" or read_model(made).image == image
+
+
+@pytest.mark.parametrize("kind", ["NodeType", "Model"])
+@pytest.mark.parametrize(
+    "image", [" resize", "Resize:1", "https://r.io/x", "r.io/x:", "r.io//x", "x@sha256:12", "x:1:2", "a b", "x_"]
+)
+def test_what_can_be_no_name_of_an_image_is_told_before_an_object_is_made_of_it(kind, image):
+    made = resource(kind, image=image)
+    assert any("spec.image" in each for each in complaints(made))
+    with pytest.raises(DefinitionError) as caught:
+        read_node_type(made) if kind == "NodeType" else read_model(made)
+    assert [(each.code, each.pointer) for each in caught.value.problems] == [("bad-value", "/spec/image")]
+    assert "registry.example.org/team/resize:1.2" in caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    ("spec", "pointer"),
+    [
+        ({"resources": {"cpu": "much"}}, "/spec/resources/cpu"),
+        ({"resources": {"memory": "32 GiB"}}, "/spec/resources/memory"),
+        ({"resources": {"sharedMemory": ""}}, "/spec/resources/sharedMemory"),
+        ({"weights": {"size": "100GiB"}}, "/spec/weights/size"),
+        ({"weights": {"claim": "My_Weights"}}, "/spec/weights/claim"),
+        ({"gpu": {"product": "NVIDIA H100"}}, "/spec/gpu/product"),
+        ({"secrets": ["HF_TOKEN", "hf-token"]}, "/spec/secrets/1"),
+        ({"secrets": [""]}, "/spec/secrets/0"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else None,
+)
+def test_what_no_pod_of_a_model_could_have_is_told_before_one_is_made(spec, pointer):
+    made = resource("Model", **spec)
+    assert len(complaints(made)) == 1
+    with pytest.raises(DefinitionError) as caught:
+        read_model(made)
+    assert [(each.code, each.pointer) for each in caught.value.problems] == [("bad-value", pointer)]
+
+
+def test_what_pods_of_a_model_can_have_is_taken():
+    spec = {
+        "resources": {"cpu": "3.5", "memory": "64Gi", "sharedMemory": "500M"},
+        "weights": {"size": "1Ti", "claim": "weights-of.llama"},
+        "gpu": {"product": "NVIDIA-A100-SXM4-80GB"},
+        "secrets": ["HF_TOKEN", "_x1"],
+    }
+    assert complaints(resource("Model", **spec)) == []
+    assert read_model(resource("Model", **spec)).shared_memory == "500M"
+
+
+@pytest.mark.parametrize("kind", ["NodeType", "Model"])
+def test_names_of_variables_that_kubernetes_does_not_take_are_told(kind):
+    names = ["1ST", "a b", "a=b", "", "ä", "x" * 254, "PORT", "FINE", "_also.fine-2"]
+    with pytest.raises(DefinitionError) as caught:
+        (read_node_type if kind == "NodeType" else read_model)(resource(kind, env=dict.fromkeys(names, "1")))
+    pointers = [problem.pointer for problem in caught.value.problems]
+    assert pointers == [join_pointer("/spec/env", name) for name in names[:7]]
 
 
 FUNCTIONS = [each for each in Registry(installed_node_types).types() if each.lanes != (Lane.ENGINE,)]

@@ -159,7 +159,9 @@ def test_a_schedule_that_knative_can_not_do_is_told_and_hinders_nothing_else(new
     [unmet] = wanted.unmet
     assert (unmet.kind, unmet.namespace, unmet.name) == ("Pipeline", "shop", "p")
     assert unmet.problem.code == "schedule-not-on-knative"
-    assert unmet.problem.message == "trigger 'often': a PingSource can't do '*/5 * * * * *'"
+    assert unmet.problem.message == (
+        "trigger 'often': a PingSource can't do '*/5 * * * * *', so that the orchestrator fires it itself"
+    )
 
 
 def test_a_function_that_may_take_longer_than_the_cluster_allows_is_told_with_the_fix(new_plan, cluster, registry):

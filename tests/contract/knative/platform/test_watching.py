@@ -12,7 +12,9 @@ from flume.errors import SettingError
 from knative.operator.connection import Connection
 from knative.platform.kubernetes_api import KubernetesApi, KubernetesError
 from knative.platform.orchestrator_api import OrchestratorApi
-from knative.platform.watching import MOST_LINES, Rhythm, watch
+from knative.platform.protocols import Rhythm
+from knative.platform.telling import MOST_LINES
+from knative.platform.watching import watch
 from orchestrator.api.platform_reports import PlatformReportBody
 from tests.servers.web_app import served
 from tests.unit.knative.platform.conftest import (
@@ -43,7 +45,12 @@ class Cluster:
         self.watches, self.lists, self.queries = [], [], []
         self.expired = set()
         self.reports, self.refusals, self.tokens = [], [], []
+        self.troubles = []
         self.called = asyncio.Event()
+
+    def take_troubles(self, troubles):
+        self.troubles.append({name: finding.code for name, finding in troubles.items()})
+        self.called.set()
 
     def put(self, path, made, kind="ADDED"):
         self.version += 1
@@ -134,7 +141,8 @@ async def cluster(order_secret):
         session = await stack.enter_async_context(aiohttp.ClientSession())
         connection = Connection(url, {"Authorization": "Bearer of-the-account"})
         kubernetes = KubernetesApi(session, lambda: connection)
-        watching = asyncio.create_task(watch(kubernetes, OrchestratorApi(session, url, token="t"), "flume", QUICK))
+        orchestrator = OrchestratorApi(session, url, token="t")
+        watching = asyncio.create_task(watch(kubernetes, orchestrator, "flume", QUICK, made.take_troubles))
         await made.until(lambda: len(made.watches) == 2)
         yield made
         assert not watching.done(), watching.exception()
@@ -252,3 +260,37 @@ async def test_what_the_api_server_refuses_is_said_and_that_there_is_none_too():
 
         with pytest.raises(KubernetesError, match="the API server is not known: KUBECONFIG"):
             await KubernetesApi(session, nowhere).list(PODS, "a=b")
+
+
+NO_IMAGE = container({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}})
+
+
+async def test_the_operator_hears_which_functions_have_no_ready_pod_and_when_that_has_passed(cluster):
+    cluster.put(PODS, service_pod("Pending", NO_IMAGE))
+    await cluster.until(lambda: cluster.troubles == [{"fn-resize-cpu": "image-pull"}])
+    job_pod = pod("Pending", conditions=[NO_GPU], labels={"flume.dev/function": "fn-train-job"}, uid="pod-2")
+    cluster.put(PODS, job_pod)
+    await cluster.until(lambda: len(cluster.troubles) == 2)
+    assert cluster.troubles[-1] == {"fn-resize-cpu": "image-pull", "fn-train-job": "unschedulable"}
+    made = service_pod("Running", container(RUNNING), conditions=[condition("Ready")])
+    cluster.put(PODS, made, "MODIFIED")
+    await cluster.until(lambda: cluster.troubles[-1] == {"fn-train-job": "unschedulable"})
+    cluster.put(PODS, job_pod, "DELETED")
+    await cluster.until(lambda: cluster.troubles[-1] == {})
+    assert len(cluster.troubles) == 4
+
+
+async def test_trouble_that_passed_while_nobody_watched_is_over(cluster):
+    cluster.put(PODS, service_pod("Pending", NO_IMAGE))
+    await cluster.until(lambda: len(cluster.troubles) == 1)
+    cluster.objects[PODS].clear()
+    cluster.expired.add(str(cluster.version))
+    cluster.end_watches()
+    await cluster.until(lambda: cluster.troubles[-1] == {})
+
+
+async def test_a_pod_that_has_ended_is_no_trouble_of_its_function(cluster):
+    killed = container(ended(137, "OOMKilled"))
+    cluster.put(PODS, pod("Failed", killed, labels={"flume.dev/function": "fn-train-job"}))
+    await cluster.report()
+    assert cluster.troubles == []

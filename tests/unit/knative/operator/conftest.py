@@ -11,7 +11,7 @@ from knative.operator.deciding import decide
 from knative.operator.kinds import reference_to
 from knative.operator.made_objects import marked
 from knative.operator.planning import Planner
-from knative.operator.world import Acceptance, Resources, SavedPipeline, World
+from knative.operator.world import Acceptance, Resources, SavedPipeline, TypeAcceptance, World
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -120,6 +120,14 @@ def conditions(world, name="greet"):
 
 def accepted(pipeline, version=1):
     return {pipeline["metadata"]["uid"]: Acceptance(pipeline["metadata"]["generation"], version)}
+
+
+def known(*node_types, pipelines=()):
+    """What a world has when the API was told of these node types, and has accepted these pipelines."""
+    answers = {each["metadata"]["uid"]: TypeAcceptance(each["metadata"]["generation"], "h") for each in node_types}
+    for each in pipelines:
+        answers |= accepted(each)
+    return {"answers": answers, "saved_types": {each["metadata"]["name"]: "h" for each in node_types}}
 
 
 def applied(world, resources):

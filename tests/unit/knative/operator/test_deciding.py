@@ -7,8 +7,10 @@ import pytest
 from flume.problems import Problem
 from knative.operator.actions import SavePipeline, SetStatus, StartRun
 from knative.operator.deciding import decide
+from knative.operator.kinds import reference_to
 from knative.operator.made_objects import marked
 from knative.operator.world import Refusal
+from knative.platform.findings import Finding
 from tests.unit.knative.operator.conftest import (
     CRON,
     SCRIPT,
@@ -16,6 +18,7 @@ from tests.unit.knative.operator.conftest import (
     actions,
     applied,
     conditions,
+    known,
     observed,
     resource,
     saved,
@@ -146,6 +149,60 @@ def test_a_pipeline_is_as_ready_as_its_objects(world, ready, told):
         assert "PingSource" in found["Ready"][2]
 
 
+def test_an_object_that_the_api_server_refuses_is_told_with_its_words_whether_it_is_there_or_not(world):
+    at_api = [saved(triggers=[CRON])]
+    [source] = made_of(world(GREET, at_api=at_api))
+    refused = {reference_to(source).key: "spec.schedule: not one (422)"}
+    for made in ([], [source]):
+        found = conditions(world(GREET, at_api=at_api, made=made, answers=accepted(GREET), refused=refused))
+        assert found["Ready"] == found["TriggersReady"]
+        assert found["Ready"][:2] == ("False", "ObjectRefused")
+        told = f"{source['metadata']['name']}: the API server refuses it: spec.schedule: not one (422)"
+        assert told in found["Ready"][2]
+
+
+@pytest.mark.parametrize(
+    ("finding", "told"),
+    [
+        (Finding("image-pull", "the image x can't be pulled"), ("False", "ImagePull")),
+        (Finding("oom-killed", "the process was killed"), ("False", "OomKilled")),
+        (Finding("unschedulable", "waiting for a GPU: 0/3 nodes"), ("Unknown", "Unschedulable")),
+    ],
+    ids=lambda each: getattr(each, "code", None),
+)
+def test_what_keeps_pods_of_a_function_from_being_ready_is_told_of_its_type_and_its_pipelines(world, finding, told):
+    needing = [saved(nodes=[{"id": "n", "type": "resize"}])]
+    resize = resource("NodeType", "resize", "flume", image="resize:1")
+    [function] = made_of(world(GREET, resize, at_api=needing))
+    found = world(
+        GREET,
+        resize,
+        at_api=needing,
+        made=[function],
+        **known(resize, pipelines=[GREET]),
+        troubles={function["metadata"]["name"]: finding},
+    )
+    for name in ("greet", "resize"):
+        assert conditions(found, name)["FunctionsReady"][:2] == conditions(found, name)["Ready"][:2] == told
+        assert conditions(found, name)["Ready"][2] == f"Service fn-resize-cpu: {finding.message}"
+
+
+def test_what_keeps_pods_of_a_model_from_being_ready_is_told_of_it(world):
+    model = resource("Model", "phi", "flume")
+    [service] = made_of(world(model))
+    finding = Finding("unschedulable", "waiting for a GPU: 0/3 nodes")
+    found = world(model, made=[service], troubles={"model-phi": finding})
+    assert conditions(found, "phi")["Ready"][:2] == ("Unknown", "Unschedulable")
+
+
+def test_trouble_of_a_function_is_none_of_an_object_that_happens_to_be_called_so(world):
+    at_api = [saved(triggers=[CRON])]
+    [source] = made_of(world(GREET, at_api=at_api))
+    troubles = {source["metadata"]["name"]: Finding("image-pull", "the image x can't be pulled")}
+    found = world(GREET, at_api=at_api, made=[source], answers=accepted(GREET), troubles=troubles)
+    assert conditions(found)["Ready"][0] == "True"
+
+
 def test_a_schedule_that_no_pingsource_can_do_is_the_orchestrators_and_no_fault(world):
     at_api = [saved(triggers=[{**CRON, "schedule": "0 0 L * *"}])]
     found = conditions(world(GREET, at_api=at_api, answers=accepted(GREET)))
@@ -244,7 +301,7 @@ def test_node_types_of_another_namespace_and_bad_ones_are_told(world):
     assert conditions(world(elsewhere), "resize")["Ready"][:2] == ("False", "WrongNamespace")
     assert conditions(world(bad), "bad")["Ready"][:2] == ("False", "LaneNotAllowed")
     good = resource("NodeType", "good", "flume", image="resize:1")
-    assert conditions(world(good), "good")["FunctionsReady"][:2] == ("True", "NotUsed")
+    assert conditions(world(good, **known(good)), "good")["FunctionsReady"][:2] == ("True", "NotUsed")
 
 
 def test_of_two_models_that_serve_one_name_the_second_is_refused(world):

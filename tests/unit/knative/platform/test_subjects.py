@@ -5,7 +5,7 @@ from flume.ids import Instance, RunId
 from flume.pipeline import Lane
 from knative.manifests.job_sinks import job_sink
 from knative.manifests.services import function_service
-from knative.platform.subjects import SELECTOR, OfFunction, OfOrder, attempt_in_secret, subject_of
+from knative.platform.subjects import SELECTOR, OfFunction, OfOrder, attempt_in_secret, function_of, subject_of
 from tests.unit.knative.platform.conftest import job, pod, secret_with, service_pod
 
 
@@ -43,3 +43,10 @@ def test_the_selector_finds_what_the_builders_make(new_function, cluster):
     ]
     for labels in pods:
         assert labels[key] == value
+
+
+def test_a_pod_tells_which_function_it_is_of(new_function, cluster):
+    assert function_of(service_pod()) == "fn-resize-cpu"
+    sink = job_sink(new_function(lane=Lane.JOB), cluster)
+    assert function_of(sink["spec"]["job"]["spec"]["template"]) == sink["metadata"]["name"]
+    assert function_of(pod()) == ""

@@ -5,12 +5,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.assets import Assets
@@ -66,6 +67,7 @@ def create_console(
     ``is_guarded``: others can reach the console, so it works only for an orchestrator that asks for tokens.
     """
     app = FastAPI(
+        routes=_routes(),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -73,8 +75,6 @@ def create_console(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.site = Site(engine, Renderer(assets), clock, api_url, version)
-    for view in _VIEWS:
-        app.include_router(view.router)
     install_error_pages(app)
     app.mount("/api", _Whole(Passage(engine)))
     app.mount("/static", StaticFiles(STATIC))
@@ -82,6 +82,15 @@ def create_console(
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     guarded = Guard(app, engine) if is_guarded else app
     return Gate(_with_health(guarded), doors, partial(policy_for, vite_url=vite_url))
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """Those of every console of this process, made once: FastAPI takes long to find out all about them."""
+    whole = APIRouter()
+    for view in _VIEWS:
+        whole.include_router(view.router)
+    return whole.routes
 
 
 def _with_health(app: ASGIApp) -> ASGIApp:

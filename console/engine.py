@@ -139,6 +139,11 @@ class EngineCalls:
         """What a POST answers, as JSON; ``body`` None sends none."""
         return (await self.send("POST", path, body=body, query=query)).json()
 
+    async def post_once(self, path: str, body: Any = None, *, key: str) -> Any:
+        """The same of something that the orchestrator does once by its key, however often the form is sent; "" is no key."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return (await self.send("POST", path, body=body, headers=headers)).json()
+
     async def send(
         self,
         method: str,

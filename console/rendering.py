@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,39 +21,42 @@ class Renderer:
     """Renders templates into HTML. Everything that is put in is escaped, unless it is `Markup` of our own."""
 
     def __init__(self, assets: Assets) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._environment.filters.update(
-            duration=formats.duration,
-            moment=formats.moment,
-            size=formats.size,
-            count=formats.count,
-            days=formats.days,
-            pretty=formats.pretty,
-            prose=formats.prose,
-            short_id=formats.short_id,
-            island=lambda value: Markup(formats.island_json(value)),
-        )
-        self._environment.globals.update(
-            share=formats.share,
-            shell=assets.entry(SHELL),
-            run_entry=assets.entry(RUN),
-            editor_entry=assets.entry(EDITOR),
-            text_entry=assets.entry(TEXT),
-            status_view=status_view,
-            plots=plots,
-            quote=path_part,
-        )
+        self._entries = {
+            "shell": assets.entry(SHELL),
+            "run_entry": assets.entry(RUN),
+            "editor_entry": assets.entry(EDITOR),
+            "text_entry": assets.entry(TEXT),
+        }
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:
         """The text of a template with ``values``."""
-        return self._environment.get_template(template).render(values)
+        return _environment().get_template(template).render({**self._entries, **values})
+
+
+@cache
+def _environment() -> Environment:
+    """One for the process, since it keeps the compiled templates."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        duration=formats.duration,
+        moment=formats.moment,
+        size=formats.size,
+        count=formats.count,
+        days=formats.days,
+        pretty=formats.pretty,
+        prose=formats.prose,
+        short_id=formats.short_id,
+        island=lambda value: Markup(formats.island_json(value)),
+    )
+    environment.globals.update(share=formats.share, status_view=status_view, plots=plots, quote=path_part)
+    return environment
 
 
 def path_part(text: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from secrets import token_hex
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -27,6 +28,9 @@ from console.visitors import (
 )
 
 FORM_FIELD = "form_key"
+
+ONCE_FIELD = "once"
+"""By its value a form that starts runs is known again when it is sent twice: each page has another one."""
 
 READER = "view"
 """The role of a token that may look at everything and change nothing."""
@@ -101,6 +105,7 @@ class Visit:
             "nonce": request.state.nonce,
             "theme": theme_of(request),
             "form_key": form_key_of(request),
+            ONCE_FIELD: token_hex(16),
             "notice": notice_of(request),
             "version": self.site.version,
             "now": self.now,

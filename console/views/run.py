@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from console.models.graph import drawn
 from console.models.logs import log_line
 from console.models.runs import cause_of, elapsed_ms, node_elapsed_ms, node_rows, node_status, progress, timing_text
-from console.visit import TheForm, TheVisit, Visit, path_part, together
+from console.visit import ONCE_FIELD, TheForm, TheVisit, Visit, path_part, together
 
 router = APIRouter()
 
@@ -71,7 +71,7 @@ async def cancel_run(visit: TheVisit, run_id: str, form: TheForm) -> Response:
 @router.post("/runs/{run_id}/retry")
 async def retry_run(visit: TheVisit, run_id: str, form: TheForm) -> Response:
     """Start a run that goes on where this one failed, and show it."""
-    started = await visit.calls.post(f"{_path(run_id)}/retry")
+    started = await visit.calls.post_once(f"{_path(run_id)}/retry", key=form.one(ONCE_FIELD))
     return _show(visit, started["id"], "This run goes on where the other one failed.")
 
 
@@ -80,7 +80,7 @@ async def rerun_run(visit: TheVisit, run_id: str, form: TheForm) -> Response:
     """Start a run that does this one again, from one of its nodes on or all of it, and show it."""
     from_node = form.one("from")
     body = {"from": from_node or None, "version": form.one("version", "same")}
-    started = await visit.calls.post(f"{_path(run_id)}/rerun", body)
+    started = await visit.calls.post_once(f"{_path(run_id)}/rerun", body, key=form.one(ONCE_FIELD))
     told = f"This run starts again at {from_node}; what was before is taken over." if from_node else "Everything again."
     return _show(visit, started["id"], told)
 

@@ -30,7 +30,7 @@ def test_the_article_generator_is_built_with_the_mouse_tried_and_saved(server, e
     drag(page, from_palette(page, "json-transform"), canvas_point(page, 160, 200))
     expect(card(page, "json-transform")).to_be_visible()
     rename(page, "fetch-topic")
-    page.get_by_label("Mapping").fill("topic: the sea")
+    page.get_by_label("Mapping").fill("{topic: the sea}")
 
     drag(page, from_palette(page, "typing"), canvas_point(page, 160, 420))
     rename(page, "generate-article")
@@ -292,7 +292,7 @@ def test_a_test_run_takes_what_was_pinned(page):
     expect(page.locator(".editor-bar__run")).to_contain_text("Completed")
     page.get_by_role("button", name="Pin this output").click()
     expect(card(page, "fetch-ticket")).to_contain_text("pinned")
-    page.get_by_label("Mapping").fill("other: 1")
+    page.get_by_label("Mapping").fill("{other: 1}")
     page.get_by_role("button", name="Test run").click()
     expect(page.locator(".editor-bar__run")).to_contain_text("Completed")
     output = page.get_by_role("region", name="Pinned output")
@@ -306,6 +306,8 @@ def test_the_data_of_a_failed_run_comes_into_the_editor(server, page):
     expect(page.locator(".flash")).to_contain_text("what had completed is pinned")
     expect(card(page, "draft")).to_contain_text("pinned")
     expect(page.locator(".node--failed")).to_have_count(1)
+    expect(page.get_by_label("Breaks", exact=True)).to_have_value("true")
+    page.get_by_role("tab", name="JSON").click()
     expect(page.get_by_label("Started with")).to_have_value(re.compile('"breaks": true'))
 
 

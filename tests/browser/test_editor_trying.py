@@ -46,6 +46,31 @@ def test_why_a_tested_node_failed_is_told_beside_it(page):
     expect(trial(page).get_by_role("status")).to_have_text("Failed: the archive has no space left")
 
 
+FAILING = """\
+apiVersion: flume/v1
+kind: Pipeline
+metadata: {name: failing}
+nodes:
+  - {id: fetch, type: typing, inputs: {text: a}}
+  - {id: tell, type: template, config: {template: "because {{ fetch.error.message }}"}}
+edges:
+  - {from: fetch, to: tell, port: error}
+"""
+
+
+def test_a_node_for_failures_is_tested_with_a_failure(server, page):
+    headers = {"Content-Type": "application/yaml"}
+    server.call("PUT", "/api/v1/pipelines/failing", content=FAILING.encode(), headers=headers)
+    page.goto("/pipelines/failing/edit")
+    choose(page, "tell")
+    trial(page).get_by_label("Error of fetch").fill("it {{ was }} 'late'")
+    trial(page).get_by_role("button", name="Test this node").click()
+    expect(trial(page).get_by_role("status")).to_have_text("Completed")
+    output = trial(page).get_by_role("region", name="Output", exact=True)
+    expect(output).to_contain_text("because it {{ was }} 'late'")
+    server.call("DELETE", "/api/v1/pipelines/failing")
+
+
 LOOP = """\
 apiVersion: flume/v1
 kind: Pipeline
@@ -139,7 +164,7 @@ def test_a_failed_run_leads_to_the_editor(server, chromium, page, scripts):
     expect(page.locator(".flash")).to_contain_text("what had completed is pinned")
     expect(card(page, "archive")).to_have_class(re.compile("node--failed"))
     # Whoever found out why tries the rest again, with what came before as it was.
-    page.get_by_label("Started with").fill('{"breaks": false}')
+    page.get_by_label("Breaks", exact=True).select_option("false")
     page.get_by_role("button", name="Test run").click()
     expect(page.locator(".editor-bar__run")).to_contain_text("Completed")
     page.get_by_role("button", name=re.compile(r"Unpin \d")).click()

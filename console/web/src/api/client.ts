@@ -34,6 +34,8 @@ export interface Call {
   readonly method?: "GET" | "POST";
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
+  /** An `Idempotency-Key`: the server does it once, whatever is sent again. */
+  readonly key?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -61,9 +63,10 @@ export class Api {
   }
 
   /** Like `call`, of an address that the API gave. */
-  async read<T>(address: string, { method = "GET", body, signal }: Call = {}): Promise<T> {
+  async read<T>(address: string, { method = "GET", body, key, signal }: Call = {}): Promise<T> {
     const headers: Record<string, string> = { Accept: "application/json", ...consoleHeaders() };
     if (method === "POST") headers["Content-Type"] = "application/json";
+    if (key !== undefined) headers["Idempotency-Key"] = key;
     const content = method === "POST" ? JSON.stringify(body ?? {}) : null;
     const response = await fetch(address, { method, headers, body: content, signal: signal ?? null });
     if (response.status === 401)

@@ -32,16 +32,25 @@ export type AuditRecord = {
   readonly after: Readonly<Record<string, unknown>> | null;
 };
 
-/** One result per run. `hasMore`: the filter finds further runs; call again. */
+/** One result per run. `hasMore`: the filter may find further runs; `nextCursor` as `cursor` goes on with them. */
 export type BulkAnswer = {
   readonly items: readonly (BulkResult)[];
   readonly hasMore: boolean;
+  readonly nextCursor: string | null;
 };
 
 /** Which runs are meant: by `ids`, or those that `filter` finds; exactly one of the two. */
 export type BulkBody = {
   readonly ids?: readonly (string)[] | null;
   readonly filter?: BulkFilter | null;
+  readonly cursor?: string | null;
+};
+
+/** Why nothing was done to a run. `not-tried`: one before it was refused for now, in `retryAfter` seconds perhaps not. */
+export type BulkError = {
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfter?: number | null;
 };
 
 /** Runs as the list's filter names them. */
@@ -59,7 +68,7 @@ export type BulkResult = {
   readonly ok: boolean;
   readonly status?: RunStatus | null;
   readonly run?: string | null;
-  readonly error?: Readonly<Record<string, string>> | null;
+  readonly error?: BulkError | null;
 };
 
 /** Who asks. `namespaces` null: all of them. `name` is empty where nobody needs a token. */
@@ -82,6 +91,12 @@ export type ChangeRecord = {
   readonly after: unknown;
 };
 
+/** A node type that is an image. `hash` is another one as soon as it says something else. */
+export type ClusterNodeTypeRecord = {
+  readonly name: string;
+  readonly hash: string;
+};
+
 /** Pipelines by namespace and name, and how many runs of all namespaces have not ended. */
 export type ClusterPipelinePage = {
   readonly items: readonly (ClusterPipelineRecord)[];
@@ -91,8 +106,9 @@ export type ClusterPipelinePage = {
 
 /** A pipeline as its objects on a cluster are made of it.
  * 
- * `definition` is the present version's, `version` 0 and `hash` empty without one. `eventKey` lets senders that have
- * no token reach the pipeline's event address: treat it as a secret. */
+ * `definition` is the present version's, `version` 0 and `hash` empty without one. `nodeTypes` are those that it was
+ * saved with, and their versions. `eventKey` lets senders that have no token reach the pipeline's event address: treat it as
+ * a secret. */
 export type ClusterPipelineRecord = {
   readonly namespace: string;
   readonly name: string;
@@ -102,6 +118,7 @@ export type ClusterPipelineRecord = {
   readonly managedBy: string;
   readonly disabledTriggers: readonly (string)[];
   readonly definition: Readonly<Record<string, unknown>>;
+  readonly nodeTypes: Readonly<Record<string, number>>;
   readonly eventKey: string;
 };
 
@@ -387,6 +404,33 @@ export type NodeTestRecord = {
   readonly links: Readonly<Record<string, string>>;
 };
 
+/** A node type as `flume nodes describe TYPE -o json` tells it; what is left out has the default of a class.
+ * 
+ * `configSchema` null: `config` and `inputs` are one, checked by `inputSchema`. */
+export type NodeTypeBody = {
+  readonly name?: string;
+  readonly version?: number;
+  readonly category?: string;
+  readonly description?: string;
+  readonly icon?: string;
+  readonly lanes?: readonly (Lane)[];
+  readonly runOn?: Lane | null;
+  readonly role?: "plain";
+  readonly pure?: boolean;
+  readonly retryable?: boolean;
+  readonly timeoutSeconds?: number | null;
+  readonly ports?: readonly (string)[];
+  readonly configSchema?: Readonly<Record<string, unknown>> | null;
+  readonly inputSchema?: Readonly<Record<string, unknown>>;
+  readonly outputSchema?: Readonly<Record<string, unknown>>;
+  readonly renderings?: Readonly<Record<string, Rendering>>;
+  readonly concurrency?: number;
+  readonly resources?: ResourcesModel;
+  readonly scale?: NodeTypeScale;
+  readonly image?: string;
+  readonly secrets?: readonly (string)[];
+};
+
 /** All node types, and what could not be loaded. */
 export type NodeTypePage = {
   readonly items: readonly (NodeTypeRecord)[];
@@ -425,6 +469,13 @@ export type NodeTypeRecord = {
   readonly links: Readonly<Record<string, string>>;
 };
 
+/** How many processes its function has. `max` 0: no limit. */
+export type NodeTypeScale = {
+  readonly min?: number;
+  readonly max?: number;
+  readonly target?: number | null;
+};
+
 /** All replicas that are alive, and those that died not long ago. */
 export type OrchestratorList = {
   readonly items: readonly (OrchestratorRecord)[];
@@ -448,6 +499,11 @@ export type OrchestratorRecord = {
 
 export type PageOfAuditRecord = {
   readonly items: readonly (AuditRecord)[];
+  readonly nextCursor: string | null;
+};
+
+export type PageOfClusterNodeTypeRecord = {
+  readonly items: readonly (ClusterNodeTypeRecord)[];
   readonly nextCursor: string | null;
 };
 
@@ -555,6 +611,9 @@ export type ProblemRecord = {
   readonly problems?: readonly (ProblemItem)[] | null;
 } & Readonly<Record<string, unknown>>;
 
+/** What becomes of the strings in one field of `config` or `inputs` before a node sees them (spec 1.3). */
+export type Rendering = "value" | "expression" | "scoped" | "document" | "deferred" | "verbatim" | "constant";
+
 /** A process of the orchestrator. `alive` false: its lease has ended, and others take up its runs. */
 export type ReplicaRecord = {
   readonly id: string;
@@ -575,6 +634,13 @@ export type RerunBody = {
   readonly from?: string | null;
   readonly inputs?: Readonly<Record<string, unknown>> | null;
   readonly version?: "same" | "latest";
+};
+
+/** What a node needs in the function and job lanes; the type's own needs when left out. */
+export type ResourcesModel = {
+  readonly cpu?: unknown | null;
+  readonly memory?: unknown | null;
+  readonly gpu?: number | null;
 };
 
 /** A run. Large values are `{"$payload": {id, size, url}}` where they do not fit into the answer. */
@@ -617,6 +683,13 @@ export type RunSummaryRecord = {
   readonly attempt: number;
   readonly retryOf: string | null;
   readonly test: boolean;
+  readonly links: Readonly<Record<string, string>>;
+};
+
+/** A node type that was saved. `hash` is another one as soon as it says something else. */
+export type SavedTypeRecord = {
+  readonly name: string;
+  readonly hash: string;
   readonly links: Readonly<Record<string, string>>;
 };
 

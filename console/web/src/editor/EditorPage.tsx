@@ -4,23 +4,26 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Details } from "../graph/Details";
 import { focusCard, focusDetails } from "../graph/focusing";
 import { kindOf, TypeIcon } from "../graph/icons";
-import { flash } from "../shell/flash";
 import { add, dropAt, wishBehindSelected } from "./adding";
 import type { Wish } from "./canvas/connections";
+import { loopAt } from "./canvas/dropping";
 import { EditorCanvas } from "./canvas/EditorCanvas";
 import type { Flow } from "./canvas/viewing";
+import { keepChecked } from "./checking";
 import { type Command, commandsOf, runKey } from "./commands";
 import { NodeForm } from "./form/NodeForm";
 import { PipelineForm } from "./form/PipelineForm";
 import { SeveralForm } from "./form/SeveralForm";
 import { acceptDrops, chooseFile } from "./importing";
+import { loopsFor, nest } from "./nesting";
 import { Chooser } from "./panes/Chooser";
 import { Conflict } from "./panes/Conflict";
 import { Palette } from "./panes/Palette";
 import { Problems } from "./panes/Problems";
 import { Toolbar } from "./panes/Toolbar";
 import { YamlPanel } from "./panes/YamlPanel";
-import { guardLeaving, keepChecked, lookForTheirs } from "./server";
+import { pasteText } from "./selected";
+import { guardLeaving, lookForTheirs } from "./server";
 import { onlySelected, select, useEditor, useEditorParts } from "./store";
 
 export function EditorPage() {
@@ -29,6 +32,7 @@ export function EditorPage() {
   const [isYamlShown, setYamlShown] = useState(() => innerWidth > 700);
   const [wish, setWish] = useState<Wish | null>(null);
   const [isCommanding, setCommanding] = useState(false);
+  const [isNesting, setNesting] = useState(false);
   const flow = useRef<Flow | null>(null);
   const place = useRef<HTMLDivElement>(null);
 
@@ -51,11 +55,13 @@ export function EditorPage() {
         yaml: () => setYamlShown((isShown) => !isShown),
         commands: () => setCommanding(true),
         add: () => setWish({ screen: { x: innerWidth / 2 - 160, y: 140 }, at: null, ...wishBehindSelected(parts) }),
+        chooseLoop: () => setNesting(true),
         fit: () => void flow.current?.fitView({ maxZoom: 1, duration: 160 }),
       }),
     [parts],
   );
   useKeys(commands);
+  usePasting();
 
   const drop = (type: string, screen: { readonly x: number; readonly y: number }) => {
     const canvas = place.current?.getBoundingClientRect();
@@ -121,15 +127,21 @@ export function EditorPage() {
           }))}
         />
       )}
+      {isNesting && (
+        <Chooser
+          label="Move into which loop?"
+          onClose={() => setNesting(false)}
+          choices={loopsFor(store.getState()).map(({ id, name }) => ({
+            key: id,
+            title: id,
+            detail: name,
+            onChoose: () => void nest(store, store.getState().selected, id),
+          }))}
+        />
+      )}
       <Conflict />
     </div>
   );
-}
-
-/** The loop's frame at a place of the screen, the innermost. */
-function loopAt({ x, y }: { readonly x: number; readonly y: number }): string | null {
-  const frame = document.elementsFromPoint(x, y).find((element) => element.classList.contains("frame-node"));
-  return frame?.querySelector<HTMLElement>("[data-node]")?.dataset.node ?? null;
 }
 
 function Inspector() {
@@ -182,19 +194,22 @@ function useKeys(commands: readonly Command[]): void {
     const press = (event: KeyboardEvent) => {
       if (runKey(commands, event)) event.preventDefault();
     };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [commands]);
+}
+
+/** Ctrl V is an event of its own: its text can be read where the clipboard as such can't. */
+function usePasting(): void {
+  const parts = useEditorParts();
+  useEffect(() => {
     const paste = (event: ClipboardEvent) => {
       const target = event.target as Element;
       if (target.closest("input, textarea, [contenteditable], dialog") !== null) return;
-      const text = event.clipboardData?.getData("text/plain") ?? "";
-      const act = commands.find((command) => command.title === "Paste")?.paste;
-      if (act?.(text)) event.preventDefault();
-      else flash("What was copied holds no nodes.", "problem");
+      event.preventDefault();
+      pasteText(parts, event.clipboardData?.getData("text/plain") ?? "");
     };
-    document.addEventListener("keydown", press);
     document.addEventListener("paste", paste);
-    return () => {
-      document.removeEventListener("keydown", press);
-      document.removeEventListener("paste", paste);
-    };
-  }, [commands]);
+    return () => document.removeEventListener("paste", paste);
+  }, [parts]);
 }

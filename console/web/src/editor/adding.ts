@@ -3,7 +3,9 @@
 import type { NodeTypeRecord } from "../api/schema";
 import type { Wish } from "./canvas/connections";
 import { type NodeTypes, portsOf } from "./document/connecting";
-import { addNode, place, readPipeline } from "./document/operations";
+import { addNode } from "./document/nodes";
+import { readPipeline } from "./document/pipeline";
+import { place } from "./document/places";
 import type { NodeView, PipelineView, Point } from "./document/view";
 import { change, type EditorParts, onlySelected } from "./store";
 import { addTriggerOf, TRIGGER_KINDS } from "./triggers";

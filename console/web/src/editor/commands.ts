@@ -2,11 +2,12 @@
 
 import { focusDetails } from "../graph/focusing";
 import { flash } from "../shell/flash";
-import { copyNodes, duplicateNodes, pasteNodes } from "./document/clipboard";
-import { deleteNodes, disconnect, tidy } from "./document/operations";
+import { tidy } from "./document/places";
 import { chooseFile } from "./importing";
+import { loopsFor, moveOut } from "./nesting";
+import { copySelected, cutSelected, deleteSelected, duplicateSelected, pasteFromClipboard } from "./selected";
 import { save } from "./server";
-import { change, type EditorParts, redo, select, setText, undo } from "./store";
+import { change, type EditorParts, redo, select, undo } from "./store";
 import { addTriggerOf, TRIGGER_KINDS } from "./triggers";
 import { leaveRun, startTest } from "./trying";
 
@@ -16,39 +17,22 @@ export interface Command {
   readonly keys: readonly string[];
   /** Works in fields, too: what no field does itself. */
   readonly isEverywhere?: boolean;
+  /** Takes nodes away, and so is silent in the panes beside the canvas, where the key seems to be for what has the focus. */
+  readonly isOfCanvas?: boolean;
   readonly act: () => void;
-  /** Takes a text out of the clipboard. Returns whether there was something in it. */
-  readonly paste?: (text: string) => boolean;
 }
 
 export interface PageActions {
   readonly yaml: () => void;
   readonly commands: () => void;
   readonly add: () => void;
+  readonly chooseLoop: () => void;
   readonly fit: () => void;
 }
 
 export function commandsOf(parts: EditorParts, page: PageActions): readonly Command[] {
-  const { store, api, namespace, types } = parts;
-  const selected = () => store.getState().selected;
+  const { store, api, namespace } = parts;
   const pipeline = () => store.getState().pipeline;
-  const copy = async () => {
-    if (selected().size === 0) return;
-    await navigator.clipboard.writeText(copyNodes(pipeline(), selected()));
-    flash(selected().size === 1 ? "The node is copied as YAML." : `${selected().size} nodes are copied as YAML.`);
-  };
-  const paste = (text: string) => {
-    const [id = ""] = selected();
-    const node = pipeline().view.byId.get(id);
-    const pasted = pasteNodes(pipeline(), types, text, node?.isLoop ? node.id : (node?.parent ?? null), null);
-    if (pasted === null) return false;
-    setText(store, pasted.text, { label: "Paste", select: pasted.ids });
-    return true;
-  };
-  const duplicate = () => {
-    const made = selected().size === 0 ? null : duplicateNodes(pipeline(), types, selected());
-    if (made !== null) setText(store, made.text, { label: "Duplicate", select: made.ids });
-  };
   return [
     { title: "Save", keys: ["Ctrl S"], isEverywhere: true, act: () => void save(store, api, namespace) },
     { title: "Test run", keys: ["Ctrl Enter"], isEverywhere: true, act: () => void startTest(parts) },
@@ -61,11 +45,16 @@ export function commandsOf(parts: EditorParts, page: PageActions): readonly Comm
       keys: [],
       act: () => addTriggerOf(parts, name),
     })),
-    { title: "Delete what is selected", keys: ["Delete", "Backspace"], act: () => deleteSelected(parts) },
-    { title: "Copy as YAML", keys: ["Ctrl C"], act: () => void copy() },
-    { title: "Cut", keys: ["Ctrl X"], act: () => void copy().then(() => deleteSelected(parts)) },
-    { title: "Paste", keys: [], act: () => void navigator.clipboard.readText().then(paste), paste },
-    { title: "Duplicate", keys: ["Ctrl D"], act: duplicate },
+    {
+      title: "Delete what is selected",
+      keys: ["Delete", "Backspace"],
+      isOfCanvas: true,
+      act: () => deleteSelected(parts),
+    },
+    { title: "Copy as YAML", keys: ["Ctrl C"], act: () => void copySelected(parts) },
+    { title: "Cut", keys: ["Ctrl X"], isOfCanvas: true, act: () => void cutSelected(parts) },
+    { title: "Paste", keys: [], act: () => void pasteFromClipboard(parts) },
+    { title: "Duplicate", keys: ["Ctrl D"], act: () => duplicateSelected(parts) },
     {
       title: "Select all",
       keys: ["Ctrl A"],
@@ -86,6 +75,8 @@ export function commandsOf(parts: EditorParts, page: PageActions): readonly Comm
         focusDetails();
       },
     },
+    { title: "Move into a loop …", keys: [], act: () => moveIn(parts, page) },
+    { title: "Move out of the loop", keys: [], act: () => moveOut(store) },
     { title: "Import a file", keys: [], act: () => chooseFile(store) },
     { title: "Tidy up", keys: [], act: () => change(store, { label: "Tidy up" }, tidy) },
     { title: "Show everything", keys: ["f"], act: page.fit },
@@ -94,20 +85,13 @@ export function commandsOf(parts: EditorParts, page: PageActions): readonly Comm
   ];
 }
 
-/** Remove the nodes that are selected, or the edge. */
-export function deleteSelected({ store }: EditorParts): void {
-  const { selected, selectedEdge, pipeline } = store.getState();
-  if (selected.size > 0) {
-    const label = selected.size === 1 ? `Delete ${[...selected][0]}` : `Delete ${selected.size} nodes`;
-    change(store, { label, select: [] }, (now) => deleteNodes(now, selected));
-    return;
-  }
-  const edge = pipeline.view.edges.find((each) => `${each.from}/${each.port}/${each.to}` === selectedEdge);
-  if (edge !== undefined)
-    change(store, { label: `Disconnect ${edge.from} and ${edge.to}`, select: [] }, (now) => disconnect(now, edge));
+function moveIn({ store }: EditorParts, page: PageActions): void {
+  if (loopsFor(store.getState()).length > 0) page.chooseLoop();
+  else flash("There is no loop that what is selected could be moved into.", "problem");
 }
 
 const WRITING = "input, textarea, select, [contenteditable]:not([contenteditable='false'])";
+const BESIDE = ".inspector, .palette, .problem-list";
 
 /** Do what the key is for. Returns whether it is for anything here. */
 export function runKey(commands: readonly Command[], event: KeyboardEvent): boolean {
@@ -117,6 +101,7 @@ export function runKey(commands: readonly Command[], event: KeyboardEvent): bool
   const isWriting = target.matches(WRITING) || target.closest(".cm-editor") !== null;
   const command = commands.find(({ keys }) => keys.some((each) => isPressed(each, event)));
   if (command === undefined || (isWriting && command.isEverywhere !== true)) return false;
+  if (command.isOfCanvas === true && target.closest(BESIDE) !== null) return false;
   // Text that is marked with the pointer is what is meant to be copied.
   if (command.keys.includes("Ctrl C") && String(getSelection()) !== "") return false;
   command.act();

@@ -45,7 +45,6 @@ async function takeFile(store: EditorStore, file: File): Promise<void> {
     flash(`${file.name} is no pipeline: a file of YAML or JSON of at most 1 MB is needed.`, "problem");
     return;
   }
-  const text = (await file.text()).replace(/\r\n/g, "\n");
-  setText(store, text, { label: `Import ${file.name}`, select: [] });
+  setText(store, await file.text(), { label: `Import ${file.name}`, select: [] });
   flash(`${file.name} is here. Undo brings back what was before.`);
 }

@@ -28,12 +28,13 @@ const listed = new WeakMap<object, { readonly of: Given; readonly list: readonly
 export function problemsOf(state: Given): readonly Problem[] {
   const known = listed.get(state.problems);
   if (known?.of.pipeline === state.pipeline && known.of.faults === state.faults) return known.list;
-  const list = listOf(state);
+  const list = problemsIn(state);
   listed.set(state.problems, { of: state, list });
   return list;
 }
 
-function listOf({ text, pipeline, faults, problems }: Given): readonly Problem[] {
+function problemsIn({ text, pipeline, faults, problems }: Given): readonly Problem[] {
+  const starts = lineStartsOf(text);
   if (faults.length > 0) {
     const nowhere = {
       hint: "The graph shows the last text that could be read.",
@@ -42,11 +43,11 @@ function listOf({ text, pipeline, faults, problems }: Given): readonly Problem[]
       node: null,
       field: "",
     };
-    return faults.map((fault) => ({ ...nowhere, ...fault, line: lineOf(text, fault.from) }));
+    return faults.map((fault) => ({ ...nowhere, ...fault, line: lineOf(starts, fault.from) }));
   }
   return problems.map((problem) => {
     const owner = nodeOfPointer(pipeline.view, problem.pointer);
-    const [from, to] = spanOfPointer(pipeline.source, problem.pointer) ?? placeOf(text, problem);
+    const [from, to] = placeOf(text, starts, problem) ?? spanOfPointer(pipeline.source, problem.pointer) ?? [0, 0];
     const { message, hint = "", code, pointer } = problem;
     return {
       message,
@@ -57,7 +58,7 @@ function listOf({ text, pipeline, faults, problems }: Given): readonly Problem[]
       field: owner?.rest ?? "",
       from,
       to,
-      line: lineOf(text, from),
+      line: lineOf(starts, from),
     };
   });
 }
@@ -72,24 +73,31 @@ export function problemAt(state: Given, path: Path): string {
   return found?.message === missing && found.pointer !== pointer ? "This is needed" : (found?.message ?? "");
 }
 
-/** What the server says of the place, where the pointer leads to nothing. */
-function placeOf(text: string, { line, column }: ProblemItem): readonly [number, number] {
-  if (line == null) return [0, 0];
-  const start =
-    text
-      .split("\n")
-      .slice(0, line - 1)
-      .reduce((sum, each) => sum + each.length + 1, 0) +
-    (column ?? 1) -
-    1;
+/** Of the document as a whole the server says which character it means, such as the second of two equal anchors. */
+function placeOf(
+  text: string,
+  starts: readonly number[],
+  { pointer, line, column }: ProblemItem,
+): readonly [from: number, to: number] | null {
+  if (pointer !== "" || line == null) return null;
+  const start = Math.min((starts[line - 1] ?? text.length) + (column ?? 1) - 1, text.length);
   const end = text.indexOf("\n", start);
-  return [Math.min(start, text.length), end < 0 ? text.length : end];
+  return [start, end < 0 ? text.length : end];
 }
 
-function lineOf(text: string, at: number): number {
-  let line = 1;
-  for (let next = text.indexOf("\n"); next >= 0 && next < at; next = text.indexOf("\n", next + 1)) line += 1;
-  return line;
+function lineStartsOf(text: string): readonly number[] {
+  return [0, ...[...text.matchAll(/\n/g)].map((found) => found.index + 1)];
+}
+
+/** By halves: of a long text with many problems, each is found at once. */
+function lineOf(starts: readonly number[], at: number): number {
+  let [low, high] = [0, starts.length];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] ?? 0) <= at) low = middle;
+    else high = middle;
+  }
+  return low + 1;
 }
 
 const found = new WeakMap<object, { readonly of: unknown; readonly byNode: ReadonlyMap<string, readonly string[]> }>();
@@ -101,7 +109,10 @@ export function problemsByNode(state: Given): ReadonlyMap<string, readonly strin
   const byNode = new Map<string, string[]>();
   for (const problem of state.problems) {
     const owner = nodeOfPointer(state.pipeline.view, problem.pointer);
-    if (owner !== null) byNode.set(owner.id, [...(byNode.get(owner.id) ?? []), problem.message]);
+    if (owner === null) continue;
+    const messages = byNode.get(owner.id);
+    if (messages === undefined) byNode.set(owner.id, [problem.message]);
+    else messages.push(problem.message);
   }
   found.set(state.problems, { of: state.pipeline, byNode });
   return byNode;

@@ -1,101 +1,24 @@
-/** What the editor asks the server for: whether a text is right, to save it, and what others saved. */
+/**
+ * What the editor does with the server: save the text, and keep up with what others save.
+ *
+ * A save whose answer is lost may have arrived all the same. So what is found on the server is compared with what was sent,
+ * and only what is neither counts as somebody else's.
+ */
 
-import { type Api, ApiProblem, consoleHeaders, explain } from "../api/client";
-import type { PipelineDetailRecord, ProblemItem, ValidationRecord } from "../api/schema";
+import { type Api, explain } from "../api/client";
+import type { PipelineDetailRecord } from "../api/schema";
 import { flash } from "../shell/flash";
-import { type EditorStore, isUnsaved, select } from "./store";
-
-const YAML = "application/yaml";
-/** A text is checked when its writer pauses for so long. */
-const PAUSE_MS = 300;
-
-interface Sent {
-  readonly method?: "GET" | "POST" | "PUT";
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  readonly signal?: AbortSignal;
-}
-
-/** Like `Api.call`, with text instead of JSON, and without leaving the page of somebody who is not logged in any more. */
-async function send(address: string, { method = "GET", headers = {}, body, signal }: Sent): Promise<Response> {
-  return fetch(address, {
-    method,
-    headers: {
-      Accept: "application/json",
-      ...consoleHeaders(),
-      ...(body !== undefined && { "Content-Type": YAML }),
-      ...headers,
-    },
-    body: body ?? null,
-    signal: signal ?? null,
-  });
-}
-
-/** An answer that is no success, with what is wrong with the document, if that is why. */
-class Refusal extends ApiProblem {
-  readonly problems: readonly ProblemItem[];
-
-  constructor(
-    status: number,
-    given: { code?: string; detail?: string; hint?: string; problems?: readonly ProblemItem[] | null },
-  ) {
-    super(status, given.code ?? "", given.detail ?? `The server answered ${status}`, given.hint ?? "");
-    this.problems = given.problems ?? [];
-  }
-}
-
-async function refusalOf(response: Response): Promise<Refusal> {
-  const given = (await response.json().catch(() => ({}))) as ConstructorParameters<typeof Refusal>[1];
-  return new Refusal(response.status, given);
-}
-
-/** Keeps the problems of the store true to its text. Returns how to stop. */
-export function keepChecked(store: EditorStore, api: Api): () => void {
-  let timer = 0;
-  let running: AbortController | null = null;
-  const check = async () => {
-    running?.abort();
-    running = new AbortController();
-    const { text } = store.getState();
-    try {
-      const address = api.address("/pipelines:validate");
-      const response = await send(address, { method: "POST", body: text, signal: running.signal });
-      if (!response.ok) return;
-      const { problems } = (await response.json()) as ValidationRecord;
-      store.setState({ problems, checkedText: text });
-    } catch {
-      // Aborted by a newer text, or the server is away: then saving says so.
-    }
-  };
-  const schedule = () => {
-    clearTimeout(timer);
-    timer = window.setTimeout(check, PAUSE_MS);
-  };
-  const stop = store.subscribe((state, before) => {
-    if (state.text !== before.text) schedule();
-  });
-  void check();
-  return () => {
-    stop();
-    clearTimeout(timer);
-    running?.abort();
-  };
-}
+import { writeLines } from "./document/lines";
+import { tellDrafts } from "./drafts";
+import { pathOf, Refusal, readStored, refusalOf, type Stored, send } from "./sending";
+import { type EditorState, type EditorStore, isUnsaved, type Saved, select, setText } from "./store";
 
 /** Save the text. What stands in the way is told; a change of somebody else's is kept in `theirs`, to be compared. */
 export async function save(store: EditorStore, api: Api, namespace: string): Promise<boolean> {
-  const { text, saved, isSaving } = store.getState();
-  if (isSaving) return false;
+  if (store.getState().isSaving || tellDrafts(store)) return false;
   store.setState({ isSaving: true });
   try {
-    const response = await putText(api, saved.name, saved.etag, text);
-    if (response.status === 412) return await meetTheirs(store, api);
-    if (!response.ok) throw await refusalOf(response);
-    const record = (await response.json()) as PipelineDetailRecord;
-    store.setState({ saved: { name: record.name, text, etag: response.headers.get("etag") ?? "" }, theirs: null });
-    if (saved.name === "") enter(record.name, namespace);
-    flash(record.version ? `Saved as version ${record.version}.` : "Saved as a draft.");
-    return true;
+    return await saveNow(store, api, namespace);
   } catch (error) {
     tell(store, error);
     return false;
@@ -104,16 +27,91 @@ export async function save(store: EditorStore, api: Api, namespace: string): Pro
   }
 }
 
-function putText(api: Api, name: string, etag: string, text: string): Promise<Response> {
-  if (name === "") return send(api.address("/pipelines"), { method: "POST", body: text });
-  return send(pathOf(api, name), { method: "PUT", body: text, headers: { "If-Match": etag } });
+async function saveNow(store: EditorStore, api: Api, namespace: string): Promise<boolean> {
+  const { text, saved } = store.getState();
+  const name = nameToSave(store.getState());
+  const answer = await answerTo(api, saved, text);
+  if (answer instanceof Error) {
+    const found = await foundInstead(store, api, { name, text }, answer);
+    if (found === null) throw answer;
+    if (!isOurs(store.getState(), text, found)) {
+      store.setState({ theirs: found });
+      return false;
+    }
+    take(store, { ...found, name, lineBreak: saved.lineBreak }, namespace);
+    // An earlier text of ours had arrived; this one can follow it now.
+    if (found.text !== text) return saveNow(store, api, namespace);
+    flash("Saved.");
+    return true;
+  }
+  take(store, { ...saved, name: answer.record.name, text, etag: answer.etag }, namespace);
+  flash(answer.record.version ? `Saved as version ${answer.record.version}.` : "Saved as a draft.");
+  return true;
 }
 
-function pathOf(api: Api, name: string): string {
-  return api.address(`/pipelines/${encodeURIComponent(name)}`);
+/** What became of a save. A server that failed may have done it all the same. */
+async function answerTo(
+  api: Api,
+  saved: Saved,
+  text: string,
+): Promise<{ readonly record: PipelineDetailRecord; readonly etag: string } | Refusal | NoAnswer> {
+  try {
+    const response = await putText(api, saved, text);
+    if (response.ok)
+      return { record: (await response.json()) as PipelineDetailRecord, etag: response.headers.get("etag") ?? "" };
+    const refusal = await refusalOf(response);
+    return refusal.status < 500 ? refusal : new NoAnswer(refusal.text);
+  } catch (error) {
+    return new NoAnswer(explain(error));
+  }
 }
+
+/** What is on the server where a save met something else, or may have arrived without an answer; null if that is no news. */
+async function foundInstead(
+  store: EditorStore,
+  api: Api,
+  { name, text }: Pick<Saved, "name" | "text">,
+  answer: Refusal | NoAnswer,
+): Promise<Stored | null> {
+  const { saved, unanswered } = store.getState();
+  const isNew = saved.name === "";
+  if (answer instanceof NoAnswer) store.setState({ unanswered: new Set([...unanswered, text]) });
+  else if (answer.status !== 412 && !(isNew && answer.status === 409)) return null;
+  const found = name === "" ? null : await readStored(api, name).catch(() => null);
+  if (found === null || found.etag === saved.etag) return null;
+  return isNew && !isOurs(store.getState(), text, found) ? null : found;
+}
+
+/** From now on this is what is saved. */
+function take(store: EditorStore, saved: Saved, namespace: string): void {
+  const isNew = store.getState().saved.name === "";
+  store.setState({ saved, theirs: null, unanswered: new Set() });
+  if (isNew) enter(saved.name, namespace);
+}
+
+function nameToSave({ saved, faults, pipeline }: EditorState): string {
+  return saved.name || (faults.length > 0 ? "" : pipeline.view.name);
+}
+
+function isOurs({ unanswered }: EditorState, text: string, found: Stored): boolean {
+  return found.text === text || unanswered.has(found.text);
+}
+
+function putText(api: Api, { name, etag, lineBreak }: Saved, text: string): Promise<Response> {
+  const body = writeLines({ text, lineBreak });
+  if (name === "") return send(api.address("/pipelines"), { method: "POST", body });
+  return send(pathOf(api, name), { method: "PUT", body, headers: { "If-Match": etag } });
+}
+
+/** A save of which nobody knows what became; the message says why. */
+class NoAnswer extends Error {}
 
 function tell(store: EditorStore, error: unknown): void {
+  if (error instanceof NoAnswer) {
+    const advice = "Your text is kept here: save again.";
+    flash(`It is not known whether this is saved: ${error.message}. ${advice}`, "problem");
+    return;
+  }
   if (error instanceof Refusal && error.status === 401) {
     flash("You are not logged in any more. Log in in another tab, then save again here.", "problem");
     return;
@@ -135,33 +133,30 @@ function enter(name: string, namespace: string): void {
   if (heading !== null) heading.textContent = name;
 }
 
-/** Somebody else saved: fetch what, so that it can be compared. */
-async function meetTheirs(store: EditorStore, api: Api): Promise<false> {
-  const response = await send(pathOf(api, store.getState().saved.name), { headers: { Accept: YAML } });
-  if (!response.ok) throw await refusalOf(response);
-  store.setState({ theirs: { text: await response.text(), etag: response.headers.get("etag") ?? "" } });
-  return false;
-}
-
-/** Look whether somebody else saved meanwhile. An unchanged text follows them; a changed one is told. */
+/** Look whether somebody else saved meanwhile. An unchanged text follows them; of a changed one it is told. */
 export async function lookForTheirs(store: EditorStore, api: Api): Promise<void> {
   const { saved, theirs } = store.getState();
   if (saved.name === "" || theirs !== null) return;
-  const headers = { Accept: YAML, "If-None-Match": saved.etag };
-  const response = await send(pathOf(api, saved.name), { headers }).catch(() => null);
-  if (response === null || response.status !== 200) return;
-  const found = { text: await response.text(), etag: response.headers.get("etag") ?? "" };
-  if (store.getState().saved !== saved || found.etag === saved.etag) return;
-  if (found.text === saved.text) store.setState({ saved: { ...saved, etag: found.etag } });
-  else store.setState({ theirs: found });
+  const found = await readStored(api, saved.name, saved.etag).catch(() => null);
+  const state = store.getState();
+  if (found === null || state.saved !== saved || state.isSaving || found.etag === saved.etag) return;
+  if (found.text === saved.text || isOurs(state, state.text, found)) {
+    store.setState({ saved: { ...saved, ...found, lineBreak: saved.lineBreak }, unanswered: new Set() });
+  } else if (isUnsaved(state)) {
+    store.setState({ theirs: found });
+  } else {
+    setText(store, found.text, { label: "Follow what somebody else saved" });
+    store.setState({ saved: { ...saved, ...found } });
+    flash("Somebody else saved this pipeline meanwhile: this is their version. Undo brings back what was here.");
+  }
 }
 
 /** Go on from what they saved: mine can be brought back by undoing. */
-export function takeTheirs(store: EditorStore, setText: (text: string) => void): void {
+export function takeTheirs(store: EditorStore, put: (text: string) => void): void {
   const { theirs, saved } = store.getState();
   if (theirs === null) return;
-  setText(theirs.text);
-  store.setState({ saved: { ...saved, ...theirs }, theirs: null });
+  put(theirs.text);
+  store.setState({ saved: { ...saved, ...theirs }, theirs: null, unanswered: new Set() });
   select(store, []);
 }
 

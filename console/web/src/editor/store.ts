@@ -10,23 +10,26 @@ import type { Api } from "../api/client";
 import type { NodeStatus, ProblemItem } from "../api/schema";
 import type { RunParts } from "../run/store";
 import { flash } from "../shell/flash";
+import { type Derived, derived } from "./derived";
 import type { NodeTypes } from "./document/connecting";
 import { EditRefused } from "./document/edits";
 import { type History, NO_HISTORY, recorded, redone, undone } from "./document/history";
-import type { Pipeline } from "./document/operations";
-import { readSource, type SyntaxFault } from "./document/source";
-import { viewOf } from "./document/view";
+import { type Lines, readLines } from "./document/lines";
+import type { Pipeline } from "./document/pipeline";
+import { countDrafts, type Draft } from "./drafts";
 
-/** The pipeline as it is saved. `name` is empty for one that never was. */
-export interface Saved {
+/** The pipeline as the server gives it, with the line breaks of its file. `name` is empty for one that never was saved. */
+export interface SavedFile {
   readonly name: string;
   readonly text: string;
   readonly etag: string;
 }
 
+/** The same with our line breaks. */
+export type Saved = SavedFile & Lines;
+
 /** What somebody else saved while this was being edited. */
-export interface Theirs {
-  readonly text: string;
+export interface Theirs extends Lines {
   readonly etag: string;
 }
 
@@ -37,21 +40,22 @@ export interface BodyState {
   readonly status: NodeStatus;
 }
 
-export interface EditorState {
-  readonly text: string;
-  /** Of the text, or of the last one that could be read. */
-  readonly pipeline: Pipeline;
-  /** Not empty while the text can't be read. */
-  readonly faults: readonly SyntaxFault[];
+export interface EditorState extends Derived {
   readonly history: History;
   /** The field that is typed into, and the pipeline before the first letter. */
   readonly editing: { readonly of: string; readonly base: Pipeline } | null;
+  /** What stands in fields and is not in the text, by field. */
+  readonly drafts: ReadonlyMap<string, Draft>;
   readonly saved: Saved;
   readonly isSaving: boolean;
   readonly theirs: Theirs | null;
+  /** Texts that were sent to be saved, of which no answer told what became. */
+  readonly unanswered: ReadonlySet<string>;
   /** What the server finds wrong with `checkedText`. */
   readonly problems: readonly ProblemItem[];
   readonly checkedText: string | null;
+  /** Why the text can't be checked at present; empty while it can. */
+  readonly unchecked: string;
   readonly selected: ReadonlySet<string>;
   readonly selectedEdge: string | null;
   /** The latest test run, whose states the canvas shows. */
@@ -82,25 +86,20 @@ export interface EditorParts {
 /** A JSON Schema as the server gives it. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-const NOTHING = "apiVersion: flume/v1\nkind: Pipeline\nmetadata:\n  name: my-pipeline\nnodes: []\n";
-
-/** Everything that follows from a text, with `before` where the text can't be read. */
-function derived(text: string, before: Pipeline | null): Pick<EditorState, "text" | "pipeline" | "faults"> {
-  const source = readSource(text);
-  if (source.faults.length === 0) return { text, pipeline: { source, view: viewOf(source) }, faults: [] };
-  return { text, pipeline: before ?? derived(NOTHING, null).pipeline, faults: source.faults };
-}
-
-export function createEditorStore(saved: Saved): EditorStore {
+export function createEditorStore(file: SavedFile): EditorStore {
+  const saved: Saved = { ...file, ...readLines(file.text) };
   return createStore<EditorState>(() => ({
     ...derived(saved.text, null),
     history: NO_HISTORY,
     editing: null,
+    drafts: new Map(),
     saved,
     isSaving: false,
     theirs: null,
+    unanswered: new Set(),
     problems: [],
     checkedText: null,
+    unchecked: "",
     selected: new Set<string>(),
     selectedEdge: null,
     run: null,
@@ -113,7 +112,7 @@ export function createEditorStore(saved: Saved): EditorStore {
 }
 
 export function isUnsaved(state: EditorState): boolean {
-  return state.text !== state.saved.text;
+  return state.text !== state.saved.text || countDrafts(state) > 0;
 }
 
 export interface Change {
@@ -124,20 +123,19 @@ export interface Change {
   readonly select?: readonly string[];
 }
 
-/** Take another text, as one step that can be taken back. */
+/** Take another text, with whatever line breaks, as one step that can be taken back. */
 export function setText(store: EditorStore, text: string, what: Change): void {
-  take(store, text, what, null);
+  take(store, derived(readLines(text).text, store.getState().pipeline), what, null);
 }
 
 function take(
   store: EditorStore,
-  text: string,
+  after: Derived,
   { label, of = "", select }: Change,
   editing: EditorState["editing"],
 ): void {
   store.setState((state) => {
-    if (text === state.text) return { editing, ...(select !== undefined && selection(select)) };
-    const after = derived(text, state.pipeline);
+    if (after.text === state.text) return { editing, ...(select !== undefined && selection(select)) };
     const history = recorded(state.history, { text: state.text, label }, of, Date.now());
     return { ...after, history, editing, ...selection(select ?? [...state.selected], after.pipeline) };
   });
@@ -158,13 +156,22 @@ export function change(store: EditorStore, what: Change, edit: (pipeline: Pipeli
   const { of } = what;
   const base = of !== undefined && editing?.of === of ? editing.base : pipeline;
   try {
-    take(store, edit(base), what, of === undefined ? null : { of, base });
+    take(store, readable(edit(base), pipeline), what, of === undefined ? null : { of, base });
     return true;
   } catch (error) {
-    if (!(error instanceof EditRefused)) throw error;
-    flash(`That can't be done: ${error.message}.`, "problem");
+    const reason = error instanceof Error ? error.message : String(error);
+    const advice = error instanceof EditRefused ? "" : " Do it in the YAML.";
+    flash(`That can't be done: ${reason}.${advice}`, "problem");
     return false;
   }
+}
+
+/** What an operation gives must be readable, or nothing could be done to it any more but by hand. */
+function readable(text: string, before: Pipeline): Derived {
+  const after = derived(text, before);
+  const [fault] = after.faults;
+  if (fault !== undefined) throw new Error(`the YAML could not be read afterwards (${fault.message})`);
+  return after;
 }
 
 export function undo(store: EditorStore): void {

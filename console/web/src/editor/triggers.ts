@@ -1,6 +1,6 @@
 /** The kinds of triggers: what starts runs is no node, but is found and added like one. */
 
-import { addTrigger } from "./document/operations";
+import { addTrigger } from "./document/triggers";
 import type { Fields } from "./document/view";
 import { change, type EditorParts } from "./store";
 

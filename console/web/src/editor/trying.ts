@@ -9,6 +9,8 @@ import { flash } from "../shell/flash";
 import { followBodies } from "./bodies";
 import { reachedFrom } from "./document/connecting";
 import { aloneWith, type Given, type LoneNode, textUpTo } from "./document/trial";
+import { tellDrafts } from "./drafts";
+import { readData } from "./form/data";
 import { problemsOf } from "./problems";
 import type { EditorParts, EditorState, EditorStore } from "./store";
 
@@ -19,6 +21,7 @@ export interface Trial {
 
 /** Run the text as it stands, whole or up to a node; what is not finished behind that node does not matter. */
 export async function startTest(parts: EditorParts, { until }: Trial = {}): Promise<void> {
+  if (tellDrafts(parts.store)) return;
   const state = parts.store.getState();
   const isPart = until !== undefined && state.faults.length === 0;
   const definition = isPart ? textUpTo(state.pipeline, until) : state.text;
@@ -27,6 +30,7 @@ export async function startTest(parts: EditorParts, { until }: Trial = {}): Prom
 
 /** Run one node with what it reads, and nothing else of the pipeline. */
 export async function testAlone(parts: EditorParts, id: string, given: Given): Promise<void> {
+  if (tellDrafts(parts.store)) return;
   await start(parts, aloneWith(parts.store.getState().pipeline.view, id, given));
 }
 
@@ -34,7 +38,7 @@ export async function testAlone(parts: EditorParts, id: string, given: Given): P
 async function start({ store, api, namespace, mayChange }: EditorParts, { definition, pins }: LoneNode): Promise<void> {
   if (!mayChange) return;
   const data = readData(store.getState().testData);
-  if (data === null) {
+  if (data === undefined) {
     flash("The data for test runs is no JSON; mend it first.", "problem");
     return;
   }
@@ -62,14 +66,6 @@ function show(store: EditorStore, parts: RunParts, run: RunRecord): void {
   };
   store.setState({ run: parts, stopRun, bodies: new Map() });
   keepOutputs(store, run.nodes);
-}
-
-function readData(text: string): unknown {
-  try {
-    return text.trim() === "" ? {} : (JSON.parse(text) as unknown);
-  } catch {
-    return null;
-  }
 }
 
 /** Pins of nodes that run; the node that is tried runs in any case. */

@@ -10,12 +10,13 @@ import { Api } from "../api/client";
 import type { NodeTypeRecord } from "../api/schema";
 import { EditorPage } from "../editor/EditorPage";
 import { keepPins, ownStorage } from "../editor/pins";
-import { createEditorStore, EditorContext, type Saved, type Schema } from "../editor/store";
+import { createEditorStore, EditorContext, type SavedFile, type Schema } from "../editor/store";
 import { loadRun } from "../editor/trying";
+import { UnsavedText } from "../editor/UnsavedText";
 import { Boundary } from "../graph/Boundary";
 
 interface Given {
-  readonly saved: Saved;
+  readonly saved: SavedFile;
   readonly nodeTypes: readonly NodeTypeRecord[];
   /** The JSON Schema of the document. */
   readonly schema: Schema;
@@ -36,7 +37,12 @@ function drawEditor(place: HTMLElement): void {
   keepPins(parts.store, given.namespace, ownStorage());
   createRoot(place).render(
     <StrictMode>
-      <Boundary what="The editor" advice="Load the page again, or take As text above." onFailure={() => undefined}>
+      <Boundary
+        what="The editor"
+        advice="Load the page again, or take As text above."
+        onFailure={() => undefined}
+        rest={<UnsavedText parts={parts} />}
+      >
         <EditorContext value={parts}>
           <EditorPage />
         </EditorContext>

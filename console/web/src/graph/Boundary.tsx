@@ -9,6 +9,8 @@ interface BoundaryProps {
   readonly advice: string;
   /** Called once the sentence stands there, to bring back what the server had put into the page. */
   readonly onFailure: () => void;
+  /** Stands below the sentence: what must not be lost with the drawing. */
+  readonly rest?: ReactNode;
   readonly children: ReactNode;
 }
 
@@ -24,12 +26,15 @@ export class Boundary extends Component<BoundaryProps, { readonly problem: strin
   }
 
   override render(): ReactNode {
-    const { what, advice, children } = this.props;
+    const { what, advice, rest, children } = this.props;
     if (this.state.problem === null) return children;
     return (
-      <p className="panel-note" role="alert">
-        {what} can't be drawn ({this.state.problem}). {advice}
-      </p>
+      <>
+        <p className="panel-note" role="alert">
+          {what} can't be drawn ({this.state.problem}). {advice}
+        </p>
+        {rest}
+      </>
     );
   }
 }

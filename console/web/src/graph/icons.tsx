@@ -44,6 +44,7 @@ import {
   Zap,
 } from "lucide-react";
 import type { Look } from "../model/look";
+import { own } from "../model/own";
 
 const BY_NAME: Readonly<Record<string, LucideIcon>> = {
   bell: Bell,
@@ -102,7 +103,7 @@ export function kindOf(category: string | undefined): string {
 }
 
 export function TypeIcon({ name, size = 15 }: { readonly name: string | undefined; readonly size?: number }) {
-  const Icon = BY_NAME[name ?? ""] ?? Box;
+  const Icon = own(BY_NAME, name ?? "") ?? Box;
   return <Icon size={size} aria-hidden />;
 }
 

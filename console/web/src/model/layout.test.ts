@@ -24,6 +24,14 @@ test("nodes stand in the order in which they run, and none upon another", () => 
   expect(boxes.some((one) => boxes.some((other) => one !== other && overlap(one, other)))).toBe(false);
 });
 
+test("a node may have the name of something that every object has", () => {
+  const names = ["constructor", "toString", "__proto__", "hasOwnProperty"];
+  const edges = names.slice(1).map((name, place) => edge(names[place] ?? "", name, "constructor"));
+  const { boxes, channels } = layoutOf({ sizes: names.map((name) => [name, size] as const), edges });
+  expect([...boxes.keys()]).toEqual(names);
+  expect(channels.size).toBe(3);
+});
+
 test("an edge that passes columns has a channel through each, clear of their nodes", () => {
   const channels = layout.channels.get(edgeKey(edge("a", "d"))) ?? [];
   expect(channels).toHaveLength(2);

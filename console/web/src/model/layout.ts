@@ -20,12 +20,19 @@ export function layoutOf({ sizes, edges }: LayoutRequest): Layout {
   const ranker = sizes.length > MANY_NODES ? "tight-tree" : "network-simplex";
   graph.setGraph({ rankdir: "LR", ranksep: GAP_X, nodesep: GAP_Y, edgesep: 14, ranker });
   graph.setDefaultEdgeLabel(() => ({}));
-  for (const [id, size] of sizes) graph.setNode(id, { ...size });
-  for (const edge of edges) graph.setEdge(edge.from, edge.to, {}, edge.port);
+  for (const [id, size] of sizes) graph.setNode(nameOf(id), { ...size });
+  for (const { from, to, port } of edges) graph.setEdge(nameOf(from), nameOf(to), {}, port);
   arrange(graph);
-  const boxes = new Map(sizes.map(([id, size]) => [id, boxAt(graph.node(id), size)]));
-  const channels = new Map(edges.map((edge) => [edgeKey(edge), channelOf(graph.edge(edge.from, edge.to, edge.port))]));
+  const boxes = new Map(sizes.map(([id, size]) => [id, boxAt(graph.node(nameOf(id)), size)]));
+  const channels = new Map(
+    edges.map((edge) => [edgeKey(edge), channelOf(graph.edge(nameOf(edge.from), nameOf(edge.to), edge.port))]),
+  );
   return { boxes, channels };
+}
+
+/** dagre keeps nodes in plain objects, in which `constructor` is there before anybody sets it. */
+function nameOf(id: string): string {
+  return `node ${id}`;
 }
 
 function boxAt(center: unknown, size: CardSize): Box {

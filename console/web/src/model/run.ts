@@ -11,6 +11,7 @@ import { formatCount } from "./duration";
 import type { DrawnGraph } from "./graph";
 import { withLines } from "./lines";
 import { isEnded } from "./look";
+import { own } from "./own";
 import { type Piece, type Texts, withPieces } from "./texts";
 
 /** A run without its nodes, as later `run` events bring it. */
@@ -69,7 +70,7 @@ function afterRun(run: RunHead, nodes: Nodes, { nodes: all, ...head }: RunHead &
 }
 
 function afterNode(nodes: Nodes, { id, ...node }: NodeRecord & { id: string }): Nodes {
-  const before = nodes[id];
+  const before = own(nodes, id);
   if (before !== undefined && isEnded(before.status) && !isEnded(node.status)) return nodes;
   return { ...nodes, [id]: node };
 }
@@ -100,7 +101,7 @@ export function countDone(nodes: Nodes): Count {
 /** The instance to look at first: the one to blame, which may be in a loop item, else the first node that failed, else none. */
 export function blamedNode(view: RunView): string | null {
   const blamed = view.run.error?.node;
-  if (blamed != null && topLevelOf(blamed) in view.nodes) return blamed;
+  if (blamed != null && Object.hasOwn(view.nodes, topLevelOf(blamed))) return blamed;
   return Object.entries(view.nodes).find(([, node]) => node.status === "failed")?.[0] ?? null;
 }
 

@@ -5,6 +5,7 @@ import type { NodeDetailRecord, NodeRecord } from "../api/schema";
 import { Details } from "../graph/Details";
 import { focusCard } from "../graph/focusing";
 import { isEnded, lookOf } from "../model/look";
+import { own } from "../model/own";
 import { itemAround, topLevelOf } from "../model/run";
 import { ActButton } from "./ActButton";
 import { rerunFrom } from "./actions";
@@ -23,7 +24,7 @@ type Tab = "overview" | "input" | "output" | "items" | "log";
 export function Inspector({ instance }: { readonly instance: string }) {
   const { store } = useRunParts();
   const { detail, problem } = useNode(instance);
-  const live = useRun((state) => state.nodes[instance]);
+  const live = useRun((state) => own(state.nodes, instance));
   const node = live ?? detail;
   const [chosen, setChosen] = useState<Tab>("overview");
   const [items, setItems] = useState<ItemFilter>({ status: "", from: 0 });

@@ -4,6 +4,7 @@ import { memo } from "react";
 import { useShallow } from "zustand/react/shallow";
 import { formatDuration } from "../model/duration";
 import { isMoving, lookOf } from "../model/look";
+import { own } from "../model/own";
 import { loopCount } from "../model/run";
 import { nodeElapsed } from "../model/timeline";
 import { Pill } from "./RunBar";
@@ -36,7 +37,7 @@ export function NodeTable() {
 
 const NodeRow = memo(({ id }: { readonly id: string }) => {
   const { store } = useRunParts();
-  const node = useRun((state) => state.nodes[id]);
+  const node = useRun((state) => own(state.nodes, id));
   const createdAt = useRun((state) => state.run.createdAt);
   const isSelected = useRun((state) => state.selected === id);
   const look = node === undefined ? "pending" : lookOf(node, createdAt);

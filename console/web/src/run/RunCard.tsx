@@ -7,6 +7,7 @@ import type { CardNode } from "../graph/GraphCanvas";
 import { RoutedEdge, type RoutedEdgeType } from "../graph/RoutedEdge";
 import { formatDuration, millis } from "../model/duration";
 import { isMoving, type Look, lookOf, toneOf, WORDS } from "../model/look";
+import { own } from "../model/own";
 import { flowOf, loopCount } from "../model/run";
 import { endOf, speakerIn } from "../model/texts";
 import { nodeElapsed } from "../model/timeline";
@@ -16,7 +17,7 @@ import { useNow, useRun } from "./store";
 const SAID = 26;
 
 export function RunCard({ id, data }: NodeProps<CardNode>) {
-  const state = useRun((run) => run.nodes[id]);
+  const state = useRun((run) => own(run.nodes, id));
   const createdAt = useRun((run) => run.run.createdAt);
   const isSelected = useRun((run) => run.selectedNode === id);
   const isTabStop = useRun((run) => (run.selectedNode === null ? data.isFirst : run.selectedNode === id));
@@ -96,14 +97,14 @@ function timeOf(state: NodeRecord, look: Look, now: number): string {
 export function RunEdge(edge: EdgeProps<RoutedEdgeType>) {
   const flow = useRun(({ nodes }) => {
     const { source: from, target: to } = edge;
-    return flowOf({ from, to, port: edge.data?.port ?? "" }, nodes[from], nodes[to]);
+    return flowOf({ from, to, port: edge.data?.port ?? "" }, own(nodes, from), own(nodes, to));
   });
   return <RoutedEdge {...edge} flow={flow} />;
 }
 
 export function RunMapNode({ id, x, y, width, height }: MiniMapNodeProps) {
   const look = useRun((run) => {
-    const state = run.nodes[id];
+    const state = own(run.nodes, id);
     return state === undefined ? "pending" : lookOf(state, run.run.createdAt);
   });
   return <rect className={`map-node ${toneOf(look)}`} x={x} y={y} width={width} height={height} rx={8} />;

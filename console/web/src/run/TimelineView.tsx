@@ -5,6 +5,7 @@ import { useShallow } from "zustand/react/shallow";
 import { LookIcon } from "../graph/icons";
 import { formatDuration } from "../model/duration";
 import { isEnded, isMoving, lookOf, toneOf, WORDS } from "../model/look";
+import { own } from "../model/own";
 import {
   type Bar,
   barsOf,
@@ -64,7 +65,7 @@ const Head = memo(({ length }: { readonly length: number }) => (
 /** Draws itself anew when its node has moved, or its own clock has; hundreds of others stay as they are. */
 const TimelineRow = memo(({ id, scale }: { readonly id: string; readonly scale: Scale }) => {
   const { store } = useRunParts();
-  const node = useRun((run) => run.nodes[id]);
+  const node = useRun((run) => own(run.nodes, id));
   const createdAt = useRun((run) => run.run.createdAt);
   const isSelected = useRun((run) => run.selectedNode === id);
   const element = useRef<HTMLButtonElement>(null);

@@ -1,6 +1,7 @@
 /** What can be done with a run from its page. Each asks or tells, and leads to the new run where one begins. */
 
 import { explain } from "../api/client";
+import { forgetKeyOf, keyOf } from "../api/once";
 import type { StartedRun } from "../api/schema";
 import { confirm } from "../shell/dialogs";
 import { flash } from "../shell/flash";
@@ -37,8 +38,10 @@ export function runAgain(parts: RunParts): Promise<Outcome> {
 }
 
 function begin({ api, namespace }: RunParts, path: string, body: unknown): Promise<Outcome> {
+  const wish = `${namespace} ${path} ${JSON.stringify(body)}`;
   return tell(async () => {
-    const started = await api.call<StartedRun>(path, { method: "POST", body });
+    const started = await api.call<StartedRun>(path, { method: "POST", body, key: keyOf(wish) });
+    forgetKeyOf(wish);
     const query = namespace === "default" ? "" : `?namespace=${encodeURIComponent(namespace)}`;
     location.assign(`/runs/${started.id}${query}`);
     return "leaving";

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { explain } from "../api/client";
 import type { NodeDetailRecord } from "../api/schema";
 import { isEnded } from "../model/look";
+import { own } from "../model/own";
 import { itemAround } from "../model/run";
 import { useRun, useRunParts } from "./store";
 
@@ -35,7 +36,7 @@ export function useNode(instance: string): NodeReading {
 
 /** Changes when the node has: told by the stream for the top level, by the clock within items. */
 function useVersion(instance: string, detail: NodeDetailRecord | null): string {
-  const state = useRun((run) => run.nodes[instance]);
+  const state = useRun((run) => own(run.nodes, instance));
   const isRunOver = useRun((run) => isEnded(run.run.status));
   const [turn, setTurn] = useState(0);
   const isWatched = itemAround(instance) !== null && !isRunOver && !(detail !== null && isEnded(detail.status));

@@ -19,8 +19,9 @@ import { BUTTONS, MARGIN } from "../../model/viewport";
 import { select, selectEdge, useEditor, useEditorParts } from "../store";
 import { placeAt, useConnections, useInsertion, type Wish } from "./connections";
 import { edgesOf, useNodes } from "./drawing";
+import { useDropping } from "./dropping";
 import { EditorCard, EditorEdge, type EditorNode, LoopFrame, MapNode } from "./EditorCard";
-import { GRID, move, walk } from "./moving";
+import { GRID, walk } from "./moving";
 import { useShape } from "./shape";
 import { useArrangement } from "./useArrangement";
 import { Farness, type Flow, useFirstView, useShown } from "./viewing";
@@ -76,11 +77,7 @@ export function EditorCanvas({ onFlow, onWish }: EditorCanvasProps) {
     },
     [store],
   );
-  const keepPlaces = (moved: readonly EditorNode[]) => {
-    if (arrangement === null || moved.length === 0) return;
-    const points = new Map(moved.map((node) => [node.id, node.position]));
-    move(store, arrangement, points);
-  };
+  const dropping = useDropping({ flow, around, arrangement, onRefused: () => setMoving(new Map()) });
   const connections = useConnections(flow, onWish);
   useInsertion(around, view, onWish);
   const onPaneDoubleClick = (event: React.MouseEvent) => {
@@ -104,8 +101,7 @@ export function EditorCanvas({ onFlow, onWish }: EditorCanvasProps) {
         onInit={begin}
         onNodesChange={onNodesChange}
         onEdgesChange={onEdgesChange}
-        onNodeDragStop={(_, __, moved) => keepPlaces(moved)}
-        onSelectionDragStop={(_, moved) => keepPlaces(moved)}
+        {...dropping}
         onPaneClick={() => select(store, [])}
         {...connections}
         connectionRadius={36}

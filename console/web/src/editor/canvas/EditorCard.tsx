@@ -18,6 +18,7 @@ import { RoutedEdge, type RoutedEdgeType } from "../../graph/RoutedEdge";
 import { elapsed, formatDuration } from "../../model/duration";
 import type { CardSize } from "../../model/graph";
 import { lookOf, toneOf, WORDS } from "../../model/look";
+import { own } from "../../model/own";
 import { flowOf, loopCount } from "../../model/run";
 import type { RunParts } from "../../run/store";
 import { ERROR_PORT } from "../document/connecting";
@@ -43,7 +44,7 @@ interface StateOfNode {
 }
 
 function Running({ run, ...props }: NodeProps<EditorNode> & { readonly run: RunParts }) {
-  const record = useStore(run.store, (state) => state.nodes[props.id]);
+  const record = useStore(run.store, (state) => own(state.nodes, props.id));
   const createdAt = useStore(run.store, (state) => state.run.createdAt);
   const text = useStore(run.store, (state) => state.texts.get(props.id)?.text.slice(-26).replace(/\s+/g, " "));
   const body = useEditor((state) => state.bodies.get(props.id));
@@ -161,7 +162,7 @@ export function LoopFrame({ id, data, width, height }: NodeProps<EditorNode>) {
 
 /** How far a loop is, and which of its items the cards in it show. */
 function LoopState({ run, id }: { readonly run: RunParts; readonly id: string }) {
-  const record = useStore(run.store, (state) => state.nodes[id]);
+  const record = useStore(run.store, (state) => own(state.nodes, id));
   const inner = useEditor((state) => state.bodies.get(id));
   const shown = useEditor(({ bodies, pipeline }) => {
     const child = pipeline.view.nodes.find((node) => node.parent === id && bodies.has(node.id));
@@ -202,7 +203,7 @@ function RunningEdge({
 }: EdgeProps<RoutedEdgeType> & { readonly run: RunParts; readonly isSelected: boolean }) {
   const flow = useStore(run.store, ({ nodes }) => {
     const { source: from, target: to } = edge;
-    return flowOf({ from, to, port: edge.data?.port ?? "" }, nodes[from], nodes[to]);
+    return flowOf({ from, to, port: edge.data?.port ?? "" }, own(nodes, from), own(nodes, to));
   });
   return <RoutedEdge {...edge} flow={flow} isEditable isSelected={isSelected} />;
 }

@@ -6,7 +6,7 @@ import type { RoutedEdgeType } from "../../graph/RoutedEdge";
 import type { Point } from "../../model/routes";
 import { flash } from "../../shell/flash";
 import { type Ends, objectionTo } from "../document/connecting";
-import { connect, reconnect } from "../document/operations";
+import { connect, reconnect } from "../document/edges";
 import type { PipelineView } from "../document/view";
 import { change, useEditor, useEditorParts } from "../store";
 import { portOf } from "./drawing";
@@ -109,7 +109,8 @@ function endsOf(connection: Connected & { readonly data?: RoutedEdgeType["data"]
   return { from: connection.source, port, to: connection.target };
 }
 
-function pointOf(event: MouseEvent | TouchEvent): Point {
+/** Where on the screen it is. */
+export function pointOf(event: Pick<MouseEvent, "clientX" | "clientY"> | TouchEvent): Point {
   const touch = "changedTouches" in event ? event.changedTouches[0] : event;
   return { x: touch?.clientX ?? 0, y: touch?.clientY ?? 0 };
 }

@@ -4,7 +4,7 @@ import type { KeyboardEvent } from "react";
 import { focusCard, focusDetails } from "../../graph/focusing";
 import { type Direction, neighbor } from "../../model/graph";
 import type { Point } from "../../model/routes";
-import { place } from "../document/operations";
+import { place } from "../document/places";
 import type { PipelineView } from "../document/view";
 import { change, type EditorStore, select } from "../store";
 import type { Arrangement } from "./arranging";
@@ -25,13 +25,16 @@ export function move(store: EditorStore, arrangement: Arrangement, points: Reado
     ([id, { x, y }]) => arrangement.boxes.get(id)?.x === x && arrangement.boxes.get(id)?.y === y,
   );
   if (isUnmoved) return;
-  const unplaced = view.nodes
-    .filter((node) => !view.layout.has(node.id))
-    .flatMap((node) => (arrangement.boxes.get(node.id) ? [[node.id, pointOfBox(arrangement, node.id)] as const] : []));
   const label = points.size === 1 ? `Move ${[...points.keys()][0]}` : `Move ${points.size} nodes`;
   change(store, { label, of: `move ${[...points.keys()].join()}` }, (pipeline) =>
-    place(pipeline, new Map([...unplaced, ...points])),
+    place(pipeline, new Map([...unplaced(view, arrangement), ...points])),
   );
+}
+
+/** Where nodes are seen that nobody gave a place. */
+export function unplaced(view: PipelineView, arrangement: Arrangement): ReadonlyMap<string, Point> {
+  const seen = view.nodes.filter((node) => !view.layout.has(node.id) && arrangement.boxes.has(node.id));
+  return new Map(seen.map(({ id }) => [id, pointOfBox(arrangement, id)]));
 }
 
 function pointOfBox(arrangement: Arrangement, id: string): Point {

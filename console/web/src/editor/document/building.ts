@@ -2,7 +2,7 @@
 
 import type { NodeTypeRecord } from "../../api/schema";
 import type { NodeTypes } from "./connecting";
-import { type Pipeline, readPipeline } from "./operations";
+import { type Pipeline, readPipeline } from "./pipeline";
 
 export const ARTICLE = `# Writes an article.
 apiVersion: flume/v1
@@ -95,4 +95,13 @@ export function aPipeline(text: string = ARTICLE): Pipeline {
 /** A pipeline of these nodes and edges and nothing else. */
 export function aText(nodes: string, more = ""): string {
   return `apiVersion: flume/v1\nkind: Pipeline\nmetadata: {name: p}\nnodes:\n${nodes}${more}`;
+}
+
+/** The lines that are only in one of two texts, as a diff has them. */
+export function changes(before: string, after: string): readonly string[] {
+  const [old, fresh] = [before.split("\n"), after.split("\n")];
+  return [
+    ...old.filter((line) => !fresh.includes(line)).map((line) => `-${line}`),
+    ...fresh.filter((line) => !old.includes(line)).map((line) => `+${line}`),
+  ];
 }

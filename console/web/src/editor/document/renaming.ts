@@ -1,16 +1,16 @@
 /** References to nodes in templates: found and renamed in the text itself, so that all around them stays as it was. */
 
-import { isMap, isPair, isScalar, visit } from "yaml";
+import { type Node, visit } from "yaml";
 import type { NodeTypes } from "./connecting";
-import type { Source } from "./source";
+import { nodeAt, type Source } from "./source";
 import type { Splice } from "./splices";
 import type { PipelineView } from "./view";
 
-/** Fields that are an expression also without braces, beside those that a node type names. */
-const EXPRESSIONS = new Set(["when", "while", "expression", "value"]);
+/** Of the fields that are an expression also without braces; the engine evaluates a deferred one, such as a loop's `while`. */
+const EXPRESSIONS: ReadonlySet<string | undefined> = new Set(["expression", "deferred"]);
 
-/** Of the fields that no template is in: code, and JMESPath. A loop's `body` is such a field, but has fields of its own. */
-const VERBATIM = "verbatim";
+/** Of the fields that no template is in: code, and JMESPath. A loop's `body` is such a field, but has nodes of its own. */
+const VERBATIM: ReadonlySet<string | undefined> = new Set(["verbatim", "constant"]);
 
 /** All places where templates name one of the nodes, each with its new name. */
 export function renamedReferences(
@@ -20,35 +20,42 @@ export function renamedReferences(
   names: ReadonlyMap<string, string>,
 ): readonly Splice[] {
   const splices: Splice[] = [];
-  const codes = verbatimPlaces(source, view, types);
+  const { expressions, verbatim } = renderingsIn(source, view, types);
   visit(source.document, {
-    Pair: (key, pair) => {
-      if (key === "key" || !isScalar(pair.value) || typeof pair.value.value !== "string") return;
-      const name = isScalar(pair.key) ? String(pair.key.value) : "";
-      if (pair.value.range == null || codes.has(pair.value.range[0])) return;
-      splices.push(...inScalar(source.text, pair.value.range, EXPRESSIONS.has(name), names));
-    },
-    Scalar: (key, scalar, parents) => {
-      if (isPair(parents.at(-1)) || key === "key" || typeof scalar.value !== "string" || scalar.range == null) return;
-      splices.push(...inScalar(source.text, scalar.range, false, names));
+    Scalar: (key, scalar) => {
+      const { value, range } = scalar;
+      if (key === "key" || typeof value !== "string" || range == null || verbatim.has(scalar)) return;
+      splices.push(...inScalar(source.text, range, expressions.has(scalar), names));
     },
   });
   return splices;
 }
 
-/** Where the texts begin that hold no templates. */
-function verbatimPlaces(source: Source, view: PipelineView, types: NodeTypes): ReadonlySet<number> {
-  const places = new Set<number>();
-  for (const node of view.nodes) {
-    for (const [field, rendering] of Object.entries(types.get(node.type)?.renderings ?? {})) {
-      if (rendering !== VERBATIM) continue;
-      const key = field.split(".").at(-1) ?? field;
-      const value = source.document.getIn([...node.path, "config", key], true);
-      if (isScalar(value) && value.range != null) places.add(value.range[0]);
-      if (isMap(value) && value.range != null && key !== "body") places.add(value.range[0]);
+interface Renderings {
+  readonly expressions: ReadonlySet<unknown>;
+  readonly verbatim: ReadonlySet<unknown>;
+}
+
+/** The texts that are no plain templates: by the types of their nodes, and every node's `when`. */
+function renderingsIn(source: Source, view: PipelineView, types: NodeTypes): Renderings {
+  const [expressions, verbatim] = [new Set<unknown>(), new Set<unknown>()];
+  for (const { type, path, isLoop, ...node } of view.nodes) {
+    expressions.add(nodeAt(source, [...path, "when"]));
+    const renderings = types.get(type)?.renderings ?? {};
+    for (const part of ["config", "inputs"] as const) {
+      for (const key of Object.keys(node[part])) {
+        const rendering = renderings[`${part}.${key}`] ?? renderings[key];
+        const value = nodeAt(source, [...path, part, key]);
+        if (EXPRESSIONS.has(rendering)) expressions.add(value);
+        if (VERBATIM.has(rendering) && !(isLoop && key === "body")) addTexts(verbatim, value);
+      }
     }
   }
-  return places;
+  return { expressions, verbatim };
+}
+
+function addTexts(found: Set<unknown>, value: Node | undefined): void {
+  if (value !== undefined) visit(value, { Scalar: (_, scalar) => void found.add(scalar) });
 }
 
 function inScalar(

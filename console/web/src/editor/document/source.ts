@@ -8,6 +8,7 @@
 import {
   type Document,
   isAlias,
+  isCollection,
   isMap,
   isScalar,
   isSeq,
@@ -16,6 +17,7 @@ import {
   parseDocument,
   type YAMLMap,
 } from "yaml";
+import { aliasFaults, TOO_DEEP } from "./aliases";
 
 export type Path = readonly (string | number)[];
 
@@ -37,10 +39,15 @@ export interface Source {
 
 export function readSource(text: string): Source {
   const document = parseDocument(text, { version: "1.2", prettyErrors: false, keepSourceTokens: true });
-  const faults = document.errors.map(({ pos: [from, to], message }) => ({ from, to, message }));
+  const faults = document.errors.map(({ pos: [from, to], code, message }) => ({
+    from,
+    to,
+    message: code === "RESOURCE_EXHAUSTION" ? TOO_DEEP : message,
+  }));
   if (faults.length === 0 && !isMap(document.contents)) {
     faults.push({ from: 0, to: text.length, message: "A pipeline is a map with apiVersion, kind, metadata and nodes" });
   }
+  if (faults.length === 0) faults.push(...aliasFaults(document, text.length));
   return { text, document, base: baseOf(document), faults };
 }
 
@@ -58,13 +65,26 @@ export function nodeAt(source: Source, path: Path): Node | undefined {
 /** Characters of the node at a path, without what follows it; undefined where nothing is. */
 export function spanAt(source: Source, path: Path): readonly [from: number, to: number] | undefined {
   const node = nodeAt(source, path);
-  return node?.range == null ? undefined : [node.range[0], endOfContent(source.text, node.range[1])];
+  return node?.range == null ? undefined : [node.range[0], endOfNode(source.text, node)];
 }
 
-/** Ranges of blocks reach over line breaks and blank lines behind them; content ends before. */
+/** Behind a node's last character. A comment below a block, and further out, is about what follows it. */
+export function endOfNode(text: string, node: Node): number {
+  const [start = 0, behind = 0] = node.range ?? [];
+  let end = endOfContent(text, behind);
+  if (!isCollection(node) || node.flow === true) return end;
+  for (let line = lineStart(text, end); line > start; line = lineStart(text, end)) {
+    const [margin = "", mark = ""] = /^( *)(#?)/.exec(text.slice(line, end))?.slice(1) ?? [];
+    if (mark === "" || margin.length >= columnOf(text, start)) break;
+    end = endOfContent(text, line);
+  }
+  return end;
+}
+
+/** Ranges of blocks reach over line breaks and blank lines behind them; content ends before. Other spaces are content. */
 export function endOfContent(text: string, end: number): number {
   let at = end;
-  while (at > 0 && /\s/.test(text.charAt(at - 1))) at -= 1;
+  while (at > 0 && " \t\n".includes(text.charAt(at - 1))) at -= 1;
   return at;
 }
 

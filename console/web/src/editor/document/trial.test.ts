@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ARTICLE, aPipeline, aText } from "./building";
-import { aloneWith, firstItem, readBy, textUpTo } from "./trial";
+import { aloneWith, failuresReadBy, firstItem, readBy, textUpTo } from "./trial";
 
 const LOOP = aPipeline(
   aText(`  - {id: list, type: http-request}
@@ -41,6 +41,39 @@ describe("what a node reads", () => {
   it("includes nodes before the loop around it, and not what only begins with their names", () => {
     expect(readBy(LOOP, "say")).toEqual(["look", "list"]);
     expect(readBy(LOOP, "look")).toEqual([]);
+  });
+
+  it("is known also where an id is none that the server would take", () => {
+    const nodes = '  - {id: c++, type: log}\n  - {id: "(", type: log}\n  - {id: b, type: log}\n';
+    const last = '  - {id: d, type: log, inputs: {message: "{{ b.output }} of c++ ("}}\n';
+    const edges = "edges:\n  - {from: c++, to: b}\n  - {from: (, to: b}\n  - {from: b, to: d}\n";
+    expect(readBy(aPipeline(aText(nodes + last, edges)).view, "d")).toEqual(["b"]);
+  });
+});
+
+describe("a failure that a node is for", () => {
+  const nodes = "  - {id: a, type: log}\n  - {id: b, type: log}\n  - {id: c, type: log}\n";
+  const last =
+    '  - {id: d, type: log, inputs: {message: "{{ a.error.message }} {{ c.errors }} {{ c.output.error }}"}}\n';
+  const edges = "edges:\n  - {from: a, to: d}\n  - {from: b, to: d, port: error}\n  - {from: c, to: d}\n";
+  const { view } = aPipeline(aText(nodes + last, edges));
+
+  it("is one that it reads, or that leads to it", () => {
+    expect([...failuresReadBy(view, "d")]).toEqual([
+      ["a", false],
+      ["b", true],
+    ]);
+  });
+
+  it("is had by a stand-in that fails with the message as it is", () => {
+    const { definition, pins } = aloneWith(view, "d", { outputs: { c: 1 }, errors: { b: '{{ "no" }}' }, item: null });
+    expect(pins).toEqual({ c: 1 });
+    const made = JSON.parse(definition);
+    expect(made.nodes[1]).toEqual({ id: "b", type: "error", config: { message: '{{ "{{ \\"no\\" }}" }}' } });
+    expect(made.edges).toEqual([
+      { from: "c", to: "d" },
+      { from: "b", to: "d", port: "error" },
+    ]);
   });
 });
 

@@ -4,9 +4,11 @@
  * A part runs although the rest is not finished: what does not belong to it is left out, and its problems with it.
  */
 
-import { reachedFrom, upstreamOf } from "./connecting";
-import { deleteNodes, type Pipeline } from "./operations";
-import type { NodeView, PipelineView } from "./view";
+import { own } from "../../model/own";
+import { ERROR_PORT, reachedFrom, upstreamOf } from "./connecting";
+import { deleteNodes } from "./nodes";
+import type { Pipeline } from "./pipeline";
+import type { Fields, NodeView, PipelineView } from "./view";
 
 /** The text without the nodes that do not come before a node of the top level. */
 export function textUpTo(pipeline: Pipeline, id: string): string {
@@ -18,11 +20,26 @@ export function textUpTo(pipeline: Pipeline, id: string): string {
 
 /** The earlier nodes that expressions of a node name, the nearest first: what it has to be given to run by itself. */
 export function readBy(view: PipelineView, id: string): readonly string[] {
-  const texts = textsOf(view.byId.get(id)?.fields).join("\n");
+  const names = new Set(textsOf(view.byId.get(id)?.fields).flatMap((text) => text.match(NAMES) ?? []));
   return upstreamOf(view, id)
     .map((node) => node.id)
-    .filter((name) => new RegExp(`(?<![\\w.-])${name}(?![\\w-])`).test(texts));
+    .filter((name) => names.has(name));
 }
+
+/** Of those, the ones whose failure matters: the node reads it, or follows by its `error` port; with whether it does so. */
+export function failuresReadBy(view: PipelineView, id: string): ReadonlyMap<string, boolean> {
+  const read = new Set(
+    textsOf(view.byId.get(id)?.fields).flatMap((text) => [...text.matchAll(ERRORS)].map((found) => found[1])),
+  );
+  const led = new Set(view.edges.filter((edge) => edge.to === id && edge.port === ERROR_PORT).map((edge) => edge.from));
+  const names = upstreamOf(view, id).map((node) => node.id);
+  return new Map(names.filter((name) => read.has(name) || led.has(name)).map((name) => [name, led.has(name)]));
+}
+
+const ERRORS = /(?<![\w.-])([\w-]+)\.error(?![\w-])/g;
+
+/** Words that may be names of nodes: what stands behind a dot is a key. */
+const NAMES = /(?<![\w.-])[\w-]+/g;
 
 function textsOf(value: unknown): readonly string[] {
   if (typeof value === "string") return [value];
@@ -41,12 +58,14 @@ export function firstItem(view: PipelineView, id: string, outputs: ReadonlyMap<s
 }
 
 function partOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+  return typeof value === "object" && value !== null ? own(value as Record<string, unknown>, key) : undefined;
 }
 
 export interface Given {
   /** Outputs by node, of those that the node reads. */
   readonly outputs: Readonly<Record<string, unknown>>;
+  /** Messages by node, of those that shall fail instead. */
+  readonly errors?: Readonly<Record<string, string>>;
   /** What the innermost loop around it gives. */
   readonly item: unknown;
 }
@@ -61,22 +80,34 @@ export interface LoneNode {
 const STAND_IN = { type: "json-transform", config: { expression: "@" } };
 const ITEMS = "given-items";
 
+/** Stands in for one that fails. A template would be rendered, and a text in one is what it is. */
+function failing(message: string): Fields {
+  return { type: "error", config: { message: `{{ ${JSON.stringify(message)} }}` } };
+}
+
 /** A pipeline of the node alone, inside of the loops around it, behind stand-ins for what it reads. */
-export function aloneWith(view: PipelineView, id: string, { outputs, item }: Given): LoneNode {
+export function aloneWith(view: PipelineView, id: string, { outputs, errors = {}, item }: Given): LoneNode {
   const node = view.byId.get(id);
   if (node === undefined) throw new Error(`there is no node ${id} to be tried`);
   const isInLoop = node.parent !== null;
   const pins = { ...outputs, ...(isInLoop && { [ITEMS]: [item] }) };
   const whole = isInLoop ? inLoops(view, node) : node.fields;
-  const before = Object.keys(pins);
+  const [given, failed] = [Object.keys(pins), Object.entries(errors)];
   const document = {
     apiVersion: "flume/v1",
     kind: "Pipeline",
     metadata: { name: view.name || "trial" },
     inputs: view.inputs,
     variables: view.variables,
-    nodes: [...before.map((name) => ({ id: name, ...STAND_IN })), whole],
-    edges: before.map((name) => ({ from: name, to: whole.id })),
+    nodes: [
+      ...given.map((name) => ({ id: name, ...STAND_IN })),
+      ...failed.map(([name, message]) => ({ id: name, ...failing(message) })),
+      whole,
+    ],
+    edges: [
+      ...given.map((name) => ({ from: name, to: whole.id })),
+      ...failed.map(([name]) => ({ from: name, to: whole.id, port: ERROR_PORT })),
+    ],
   };
   return { definition: JSON.stringify(document), pins };
 }

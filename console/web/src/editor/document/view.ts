@@ -2,13 +2,14 @@
 
 import { isMap, isScalar, isSeq } from "yaml";
 import { nodeAt, type Path, type Source, spanAt } from "./source";
+import { type Fields, listOf, objectOf, textOf } from "./values";
+
+export type { Fields } from "./values";
 
 export interface Point {
   readonly x: number;
   readonly y: number;
 }
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 export interface NodeView {
   readonly id: string;
@@ -49,6 +50,8 @@ export interface PipelineView {
   readonly nodes: readonly NodeView[];
   readonly edges: readonly EdgeView[];
   readonly byId: ReadonlyMap<string, NodeView>;
+  /** By where each is in the document, such as `/nodes/2`. */
+  readonly byPointer: ReadonlyMap<string, NodeView>;
   readonly triggers: readonly TriggerView[];
   readonly inputs: Fields;
   readonly variables: Fields;
@@ -58,10 +61,13 @@ export interface PipelineView {
 
 export const LOOP = "loop";
 
+/** Of `yaml`: no bound of its own on aliases. A text without faults keeps to those of the server. */
+const WITHIN_BOUNDS = -1;
+
 /** The pipeline of a text without faults. Parts that make no sense are left out; the server says what is wrong with them. */
 export function viewOf(source: Source): PipelineView {
   const { base, document } = source;
-  const whole = objectOf(document.toJS({ maxAliasCount: 100 }));
+  const whole = objectOf(document.toJS({ maxAliasCount: WITHIN_BOUNDS }));
   const body = base.length === 0 ? whole : objectOf(whole[String(base[0])]);
   const reader = new BodyReader(source);
   reader.read(body, base, null);
@@ -73,6 +79,7 @@ export function viewOf(source: Source): PipelineView {
     nodes: reader.nodes,
     edges: reader.edges,
     byId: new Map(reader.nodes.map((node) => [node.id, node])),
+    byPointer: new Map(reader.nodes.map((node) => [pointerOf(node.path), node])),
     triggers: triggersOf(body, base),
     inputs: objectOf(body.inputs),
     variables: objectOf(body.variables),
@@ -147,13 +154,11 @@ export function nodeOfPointer(
   view: PipelineView,
   pointer: string,
 ): { readonly id: string; readonly rest: string } | null {
-  let best: NodeView | null = null;
-  for (const node of view.nodes) {
-    const own = pointerOf(node.path);
-    if ((pointer === own || pointer.startsWith(`${own}/`)) && (best === null || node.path.length > best.path.length))
-      best = node;
+  for (let end = pointer.length; end > 0; end = pointer.lastIndexOf("/", end - 1)) {
+    const node = view.byPointer.get(pointer.slice(0, end));
+    if (node !== undefined) return { id: node.id, rest: pointer.slice(end) };
   }
-  return best === null ? null : { id: best.id, rest: pointer.slice(pointerOf(best.path).length) };
+  return null;
 }
 
 export function pointerOf(path: Path): string {
@@ -179,16 +184,4 @@ export function spanOfPointer(source: Source, pointer: string): readonly [from: 
   if (span === undefined || isScalar(node)) return span;
   const end = source.text.indexOf("\n", span[0]);
   return [span[0], end < 0 ? span[1] : Math.min(end, span[1])];
-}
-
-function objectOf(value: unknown): Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }

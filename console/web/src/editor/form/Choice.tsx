@@ -1,13 +1,14 @@
 /** A choice among values that the schema names; or an expression, which only a run can turn into one of them. */
 
 import { Expression } from "./Expression";
-import { isTemplate } from "./schema";
-import type { ControlProps } from "./setting";
+import { type ControlProps, useIsOfDocument } from "./setting";
+import { isTemplate } from "./typing";
 
 const TEMPLATE = "{{ }}";
 
 export function Choice(props: ControlProps) {
   const { field, id, value, set, describedBy, isInvalid } = props;
+  const mayBeExpression = useIsOfDocument();
   const options = field.kind === "switch" ? [true, false] : (field.schema.enum as readonly unknown[]);
   // What is typed over an expression of a switch is `true` or `false` again, not a text.
   if (typeof value === "string" && isTemplate(value))
@@ -31,7 +32,7 @@ export function Choice(props: ControlProps) {
           {String(option)}
         </option>
       ))}
-      <option value={TEMPLATE}>An expression …</option>
+      {mayBeExpression && <option value={TEMPLATE}>An expression …</option>}
     </select>
   );
 }

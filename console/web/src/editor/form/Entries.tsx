@@ -2,30 +2,27 @@
 
 import { Plus, X } from "lucide-react";
 import { useId, useState } from "react";
-import { renameKey, setField } from "../document/operations";
 import type { Path } from "../document/source";
-import { change, useEditorParts } from "../store";
+import { objectOf } from "../document/values";
 import { ExpressionInput } from "./ExpressionInput";
 import { NameInput } from "./NameInput";
-import { type Field, innerField, objectOf } from "./schema";
-import { type ControlProps, useSet } from "./setting";
+import { type Field, innerField } from "./schema";
+import { type ControlProps, useSet, useTarget } from "./setting";
 
 /** A map whose names are free: a line each. */
-export function Entries(props: ControlProps) {
-  const { field, path, value, node, root, set, id } = props;
-  const { store } = useEditorParts();
+export function Entries({ field, path, value, node, root, id }: ControlProps) {
+  const target = useTarget();
   const entries = Object.entries(objectOf(value));
   const [added, setAdded] = useState(-1);
   const add = () => {
     const names = new Set(entries.map(([name]) => name));
     let name = "name";
     for (let number = 2; names.has(name); number += 1) name = `name-${number}`;
-    set({ ...objectOf(value), [name]: "" });
+    target.set([...path, name], "");
     setAdded(entries.length);
   };
   const rename = (name: string, wanted: string) => {
-    if (wanted === "" || wanted === name) return;
-    change(store, { label: `Rename ${name}` }, (pipeline) => renameKey(pipeline, [...path, name], wanted));
+    if (wanted !== "" && wanted !== name) target.rename([...path, name], wanted);
   };
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset can't be laid out as a grid in all browsers
@@ -50,7 +47,8 @@ export function Entries(props: ControlProps) {
   );
 }
 
-export function Items({ field, path, value, node, root, set, id }: ControlProps) {
+export function Items({ field, path, value, node, root, id }: ControlProps) {
+  const target = useTarget();
   const items = Array.isArray(value) ? (value as unknown[]) : [];
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset can't be laid out as a grid in all browsers
@@ -62,7 +60,7 @@ export function Items({ field, path, value, node, root, set, id }: ControlProps)
           <Remove path={[...path, place]} name={`item ${place + 1}`} />
         </div>
       ))}
-      <button type="button" className="button button--small" onClick={() => set([...items, ""])}>
+      <button type="button" className="button button--small" onClick={() => target.addItem(path, "")}>
         <Plus size={13} aria-hidden /> Add to {field.label.toLowerCase()}
       </button>
     </div>
@@ -81,23 +79,31 @@ function Entry({
   readonly node: string | null;
 }) {
   const id = useId();
-  const set = useSet(path, field.key);
+  const set = useSet(path);
   // Emptied by its reader it stays, as an empty text: only the button beside it removes it.
   const keep = (inner: unknown) => set(inner === undefined ? "" : inner);
-  const kind = field.kind === "text" || field.kind === "number" ? field.kind : "loose";
+  const kind = field.kind === "text" || field.kind === "number" || field.kind === "yaml" ? field.kind : "loose";
   return (
-    <ExpressionInput id={id} kind={kind} value={value} onChange={keep} node={node} label={`Value of ${field.key}`} />
+    <ExpressionInput
+      id={id}
+      kind={kind}
+      path={path}
+      value={value}
+      onChange={keep}
+      node={node}
+      label={`Value of ${field.key}`}
+    />
   );
 }
 
 function Remove({ path, name }: { readonly path: Path; readonly name: string }) {
-  const { store } = useEditorParts();
+  const target = useTarget();
   return (
     <button
       type="button"
       className="button button--plain button--icon button--small"
       aria-label={`Remove ${name}`}
-      onClick={() => change(store, { label: `Remove ${name}` }, (pipeline) => setField(pipeline, path, undefined))}
+      onClick={() => target.remove(path)}
     >
       <X size={14} aria-hidden />
     </button>

@@ -3,12 +3,13 @@
 import { ExpressionInput } from "./ExpressionInput";
 import type { ControlProps } from "./setting";
 
-export function Expression({ field, id, value, set, node, describedBy, isInvalid, expressions }: ControlProps) {
+export function Expression({ field, id, path, value, set, node, describedBy, isInvalid, expressions }: ControlProps) {
   const isExpression = expressions?.has(field.key) ?? false;
   return (
     <ExpressionInput
       id={id}
       kind={isExpression && typeof value !== "object" ? "text" : field.kind}
+      path={path}
       value={value}
       onChange={set}
       node={node}

@@ -1,18 +1,25 @@
 /**
  * A field for text with templates, which offers what can stand there. What is typed stays as it is while the field has the
- * focus, and counts at once; while an input method composes a syllable, nothing is taken or offered.
+ * focus, and counts at once; what can't be taken stays until it is mended or taken back. While an input method composes a
+ * syllable, nothing is taken or offered.
  */
 
 import { type KeyboardEvent, useId, useRef, useState } from "react";
+import type { Path } from "../document/source";
+import { pointerOf } from "../document/view";
 import { useEditor, useEditorParts } from "../store";
 import { type Completion, complete } from "./completion";
-import { type Kind, readInput, writeInput } from "./schema";
+import type { Kind } from "./schema";
+import { useDraft, useIsOfDocument } from "./setting";
+import { type Reading, readInput, writeInput } from "./typing";
 
 export interface ExpressionInputProps {
   readonly id: string;
   readonly kind: Kind;
+  readonly path: Path;
   readonly value: unknown;
-  readonly onChange: (value: unknown) => void;
+  /** Returns whether it was taken. */
+  readonly onChange: (value: unknown) => boolean;
   readonly node: string | null;
   /** The whole text is an expression, with or without braces. */
   readonly isExpression?: boolean;
@@ -23,22 +30,33 @@ export interface ExpressionInputProps {
 }
 
 export function ExpressionInput(props: ExpressionInputProps) {
-  const { id, kind, value, onChange, isExpression = false } = props;
+  const { id, kind, path, value, onChange, isExpression = false } = props;
   const scope = useScope(props.node);
+  const mayBeExpression = useIsOfDocument();
   const list = useId();
   const field = useRef<HTMLTextAreaElement>(null);
+  const [kept, keep] = useDraft(props.node, path);
   const [draft, setDraft] = useState<string | null>(null);
-  const [problem, setProblem] = useState("");
   const [offer, setOffer] = useState<(Completion & { readonly active: number }) | null>(null);
-  const text = draft ?? writeInput(kind, value);
+  const written = writeInput(kind, value);
+  const text = draft ?? kept ?? written;
+  const problem = kept === undefined ? "" : problemOf(readInput(kind, kept), kind === "number" && mayBeExpression);
+  const note = draft === null ? "" : noteOf(readInput(kind, draft));
 
   const take = (typed: string) => {
     const reading = readInput(kind, typed);
-    setProblem("problem" in reading ? reading.problem : "");
-    if ("value" in reading) onChange(reading.value);
+    const isTaken = "value" in reading && onChange(reading.value);
+    keep(isTaken ? null : typed);
+    // The server says what is wrong with data; left out, a test run would go without it and nobody would know.
+    if (!("value" in reading) && !mayBeExpression) onChange(typed);
+  };
+  const takeBack = () => {
+    keep(null);
+    setDraft(null);
+    field.current?.focus();
   };
   const look = (typed: string, caret: number) => {
-    const found = complete(typed, caret, scope, isExpression);
+    const found = mayBeExpression ? complete(typed, caret, scope, isExpression) : null;
     setOffer(found === null ? null : { ...found, active: 0 });
   };
   const accept = (chosen: string) => {
@@ -52,7 +70,12 @@ export function ExpressionInput(props: ExpressionInputProps) {
     requestAnimationFrame(() => element.setSelectionRange(caret, caret));
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (offer === null || event.nativeEvent.isComposing || event.keyCode === 229) return;
+    if (event.nativeEvent.isComposing || event.keyCode === 229) return;
+    if (kept !== undefined && offer === null && event.key === "Escape") {
+      takeBack();
+      event.stopPropagation();
+    }
+    if (offer === null) return;
     const count = offer.suggestions.length;
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step !== 0) setOffer({ ...offer, active: (offer.active + step + count) % count });
@@ -67,6 +90,7 @@ export function ExpressionInput(props: ExpressionInputProps) {
       <textarea
         ref={field}
         id={id}
+        data-place={pointerOf(path)}
         rows={1}
         className="expression__field"
         value={text}
@@ -89,17 +113,23 @@ export function ExpressionInput(props: ExpressionInputProps) {
         }}
         onCompositionEnd={(event) => take(event.currentTarget.value)}
         onClick={(event) => isExpression && look(text, event.currentTarget.selectionStart)}
-        onFocus={() => setDraft(writeInput(kind, value))}
         onBlur={() => {
           setDraft(null);
-          setProblem("");
           setOffer(null);
         }}
         onKeyDown={onKeyDown}
       />
       {problem && (
         <span className="field__problem" id={`${id}-draft`}>
-          {problem}
+          {problem}.{" "}
+          <button type="button" className="button button--small" onClick={takeBack}>
+            Take it back
+          </button>
+        </span>
+      )}
+      {note && (
+        <span className="field__hint" role="status">
+          {note}
         </span>
       )}
       <div className="offers" id={list} role="listbox" aria-label="What can stand here" hidden={offer === null}>
@@ -121,6 +151,15 @@ export function ExpressionInput(props: ExpressionInputProps) {
       </div>
     </div>
   );
+}
+
+function problemOf(reading: Reading, mayBeTemplate: boolean): string {
+  if (!("problem" in reading)) return "The YAML could not be changed, so this is not in it; type on to try again";
+  return mayBeTemplate ? `${reading.problem}, or a template in {{ }}` : reading.problem;
+}
+
+function noteOf(reading: Reading): string {
+  return "value" in reading ? (reading.note ?? "") : "";
 }
 
 function useScope(node: string | null) {

@@ -1,13 +1,16 @@
 /** Fields of a form, made from a JSON Schema. Each sets its own path of the document, and nothing else. */
 
 import { useId } from "react";
+import { own } from "../../model/own";
+import { objectOf } from "../document/values";
 import { pointerOf } from "../document/view";
 import type { Schema } from "../store";
 import { Choice } from "./Choice";
 import { Entries, Items } from "./Entries";
 import { Expression } from "./Expression";
-import { type Field, fieldsOf, isTemplate, objectOf, variantsOf } from "./schema";
+import { type Field, fieldsOf, variantsOf } from "./schema";
 import { type ControlProps, type FieldRowProps, type Place, useProblem, useSet } from "./setting";
+import { isTemplate } from "./typing";
 
 export interface FieldsProps extends Place {
   readonly schema: Schema;
@@ -17,11 +20,17 @@ export interface FieldsProps extends Place {
 export function Fields({ schema, without, ...place }: FieldsProps) {
   const values = objectOf(place.value);
   const fields = fieldsOf(schema, place.root, without ?? new Set());
-  const rare = fields.filter((field) => !field.isRequired && values[field.key] === undefined);
+  const rare = fields.filter((field) => !field.isRequired && own(values, field.key) === undefined);
   const shown = fields.length > 5 ? fields.filter((field) => !rare.includes(field)) : fields;
   const hidden = fields.length > 5 ? rare : [];
   const draw = (field: Field) => (
-    <FieldRow key={field.key} field={field} {...place} path={[...place.path, field.key]} value={values[field.key]} />
+    <FieldRow
+      key={field.key}
+      field={field}
+      {...place}
+      path={[...place.path, field.key]}
+      value={own(values, field.key)}
+    />
   );
   return (
     <>
@@ -43,7 +52,7 @@ export function FieldRow(props: FieldRowProps) {
   const { field, path } = props;
   const id = useId();
   const problem = useProblem(path);
-  const set = useSet(path, field.key);
+  const set = useSet(path);
   const hint = [field.description, field.fallback && `Without it: ${field.fallback}`].filter(Boolean).join(" ");
   const describedBy = [problem && `${id}-problem`, hint && `${id}-hint`].filter(Boolean).join(" ") || undefined;
   const isCompound =
@@ -106,7 +115,7 @@ function Group({ field, path, value, node, root, id }: ControlProps) {
 function Variants({ field, path, value, node, root, set, id }: ControlProps) {
   const variants = variantsOf(field.schema, root);
   const tag = variants[0]?.tag ?? "type";
-  const chosen = String(objectOf(value)[tag] ?? "");
+  const chosen = String(own(objectOf(value), tag) ?? "");
   const variant = variants.find((each) => each.name === chosen);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset can't be laid out as a grid in all browsers

@@ -1,12 +1,16 @@
-/** A node tried by itself: a field for each earlier output that it reads, begun with what the last run gave. */
+/**
+ * A node tried by itself: a field for each earlier output that it reads, begun with what the last run gave, and one for
+ * each earlier failure that it is for.
+ */
 
 import { FlaskConical } from "lucide-react";
 import { useMemo, useState } from "react";
-import { firstItem, readBy } from "../document/trial";
+import { own } from "../../model/own";
+import { failuresReadBy, firstItem, readBy } from "../document/trial";
 import type { NodeView } from "../document/view";
 import { useEditor, useEditorParts } from "../store";
 import { knownOutputs, testAlone } from "../trying";
-import { readInput, writeInput } from "./schema";
+import { readInput, writeInput } from "./typing";
 
 const ITEM = "item";
 
@@ -21,7 +25,10 @@ export function LoneTest({ node }: { readonly node: NodeView }) {
   const names = useMemo(() => [...(isInLoop ? [ITEM] : []), ...readBy(view, node.id)], [view, node.id, isInLoop]);
   const begun = (name: string) =>
     writeInput("loose", name === ITEM ? firstItem(view, node.id, known) : (known.get(name) ?? null));
-  const readings = names.map((name) => [name, readInput("loose", typed[name] ?? begun(name))] as const);
+  const readings = names.map((name) => [name, readInput("loose", own(typed, name) ?? begun(name))] as const);
+  const failures = useMemo(() => failuresReadBy(view, node.id), [view, node.id]);
+  const [messages, setMessages] = useState<Readonly<Record<string, string>>>({});
+  const errors = [...failures].map(([name, isLed]) => [name, own(messages, name) ?? (isLed ? "failed" : "")] as const);
   const isReadable = readings.every(([, reading]) => "value" in reading);
   const test = () => {
     const values = new Map(
@@ -29,7 +36,10 @@ export function LoneTest({ node }: { readonly node: NodeView }) {
     );
     const item = values.get(ITEM);
     values.delete(ITEM);
-    void testAlone(parts, node.id, { outputs: Object.fromEntries(values), item: item ?? null });
+    const failed = errors.filter(([, message]) => message !== "");
+    for (const [name] of failed) values.delete(name);
+    const given = { outputs: Object.fromEntries(values), errors: Object.fromEntries(failed), item: item ?? null };
+    void testAlone(parts, node.id, given);
   };
   return (
     <div className="form__group">
@@ -44,10 +54,24 @@ export function LoneTest({ node }: { readonly node: NodeView }) {
             rows={1}
             spellCheck={false}
             aria-invalid={"problem" in reading}
-            value={typed[name] ?? begun(name)}
+            value={own(typed, name) ?? begun(name)}
             onChange={(event) => setTyped({ ...typed, [name]: event.target.value })}
           />
           {"problem" in reading && <span className="field__problem">{reading.problem}</span>}
+          {"value" in reading && reading.note && <span className="field__hint">{reading.note}</span>}
+        </label>
+      ))}
+      {errors.map(([name, message]) => (
+        <label className="field" key={`error of ${name}`}>
+          <span className="field__label">
+            Error of <span className="mono">{name}</span>
+          </span>
+          <input
+            className="input"
+            value={message}
+            placeholder="It does not fail"
+            onChange={(event) => setMessages({ ...messages, [name]: event.target.value })}
+          />
         </label>
       ))}
       <div>

@@ -1,6 +1,9 @@
-/** A field for a name. It counts when it is done: each letter by itself would be a name, too. */
+/**
+ * A field for a name. It counts when it is done, as each letter by itself would be a name, too: when the field is left, at Enter,
+ * and before a key that saves or runs what is here.
+ */
 
-import { useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 
 interface NameInputProps {
   readonly name: string;
@@ -34,7 +37,7 @@ export function NameInput({ name, label, onChange, id, isBegun = false }: NameIn
       onBlur={done}
       onKeyDown={(event) => {
         if (event.nativeEvent.isComposing) return;
-        if (event.key === "Enter") done();
+        if (event.key === "Enter" || isSaving(event)) done();
         if (event.key === "Escape" && draft !== null) {
           setDraft(null);
           event.stopPropagation();
@@ -42,4 +45,8 @@ export function NameInput({ name, label, onChange, id, isBegun = false }: NameIn
       }}
     />
   );
+}
+
+function isSaving({ key, ctrlKey, metaKey }: KeyboardEvent): boolean {
+  return (ctrlKey || metaKey) && key.toLowerCase() === "s";
 }

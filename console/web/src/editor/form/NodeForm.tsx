@@ -3,15 +3,18 @@
 import { useMemo } from "react";
 import { kindOf, TypeIcon } from "../../graph/icons";
 import { type Ends, openEnds } from "../document/connecting";
-import { connect, disconnect, renameNode, setField } from "../document/operations";
+import { connect, disconnect } from "../document/edges";
+import { renameNode } from "../document/nodes";
+import { setField } from "../document/pipeline";
+import { objectOf } from "../document/values";
 import type { NodeView } from "../document/view";
+import { renameDrafts } from "../drafts";
 import { problemsByNode } from "../problems";
 import { change, type Schema, useEditor, useEditorParts } from "../store";
 import { ChooseAndAct } from "./ChooseAndAct";
 import { Fields } from "./Fields";
 import { NameInput } from "./NameInput";
 import { NodeTrial } from "./NodeTrial";
-import { objectOf } from "./schema";
 
 /** Fields of every node that have a place of their own. */
 const APART = new Set(["id", "type", "config", "inputs", "name"]);
@@ -22,9 +25,10 @@ export function NodeForm({ node }: { readonly node: NodeView }) {
   const problems = useEditor((state) => problemsByNode(state).get(node.id));
   const rename = (name: string) => {
     if (name === "" || name === node.id) return;
-    change(store, { label: `Rename ${node.id}`, select: [name] }, (pipeline) =>
+    const isDone = change(store, { label: `Rename ${node.id}`, select: [name] }, (pipeline) =>
       renameNode(pipeline, types, node.id, name),
     );
+    if (isDone) renameDrafts(store, node.id, name);
   };
   const setName = (name: string) => {
     change(store, { label: `Name ${node.id}` }, (pipeline) =>

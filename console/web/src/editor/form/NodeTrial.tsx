@@ -3,6 +3,7 @@
 import { Pin, PinOff, Play } from "lucide-react";
 import { useStore } from "zustand";
 import { lookOf, WORDS } from "../../model/look";
+import { own } from "../../model/own";
 import type { RunParts } from "../../run/store";
 import { Value } from "../../run/Value";
 import type { NodeView } from "../document/view";
@@ -60,7 +61,7 @@ function UpToHere({ node }: { readonly node: NodeView }) {
 }
 
 function Latest({ run, id }: { readonly run: RunParts; readonly id: string }) {
-  const record = useStore(run.store, (state) => state.nodes[id]);
+  const record = useStore(run.store, (state) => own(state.nodes, id));
   const text = useStore(run.store, (state) => state.texts.get(id)?.text);
   if (record === undefined) return null;
   return (

@@ -1,15 +1,16 @@
 /** What belongs to the pipeline as a whole: its name, what starts it, what a run takes, and the data of test runs. */
 
 import { Plus, Trash2 } from "lucide-react";
-import { useId } from "react";
-import { renameKey, setField } from "../document/operations";
+import { renameKey, setField } from "../document/pipeline";
+import { objectOf } from "../document/values";
 import type { TriggerView } from "../document/view";
 import { change, useEditor, useEditorParts } from "../store";
 import { addTriggerOf, TRIGGER_KINDS, triggerSchema } from "../triggers";
 import { ChooseAndAct } from "./ChooseAndAct";
 import { Fields } from "./Fields";
 import { NameInput } from "./NameInput";
-import { labelOf, objectOf } from "./schema";
+import { labelOf } from "./schema";
+import { TestData } from "./TestData";
 
 const INPUT_FIELDS = new Set(["title", "properties", "required", "items", "minItems", "maxItems", "pattern", "format"]);
 
@@ -118,7 +119,7 @@ function Inputs() {
   const path = [...view.base, "inputs"];
   const add = () => {
     let name = "input";
-    for (let number = 2; name in view.inputs; number += 1) name = `input${number}`;
+    for (let number = 2; Object.hasOwn(view.inputs, name); number += 1) name = `input${number}`;
     change(store, { label: "Add an input" }, (pipeline) => setField(pipeline, [...path, name], { type: "string" }));
   };
   return (
@@ -172,32 +173,6 @@ function Inputs() {
         <button type="button" className="button button--small" onClick={add}>
           <Plus size={13} aria-hidden /> Add an input
         </button>
-      </div>
-    </section>
-  );
-}
-
-function TestData() {
-  const { store } = useEditorParts();
-  const data = useEditor((state) => state.testData);
-  const id = useId();
-  return (
-    <section className="form__section" aria-label="Test runs">
-      <h3>Test runs</h3>
-      <div className="field">
-        <label htmlFor={id}>Started with</label>
-        <textarea
-          id={id}
-          className="expression__field"
-          rows={2}
-          spellCheck={false}
-          value={data}
-          aria-describedby={`${id}-hint`}
-          onChange={(event) => store.setState({ testData: event.target.value })}
-        />
-        <span className="field__hint" id={`${id}-hint`}>
-          JSON; gives the run's inputs, and becomes trigger.data. It is no part of the pipeline.
-        </span>
       </div>
     </section>
   );

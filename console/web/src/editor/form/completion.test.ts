@@ -50,3 +50,13 @@ it("offers the item in the body of a loop, and the nodes before the loop", () =>
   const inLoop = { ...scope, view: aPipeline(aText(body, "edges: [{from: a, to: each}]\n")).view, node: "b" };
   expect(offered("{{ ", inLoop).slice(0, 3)).toEqual(["item", "index", "a"]);
 });
+
+it("takes the name of something that every object has for any other name", () => {
+  const nodes = "  - {id: constructor, type: log}\n  - {id: b, type: log}\n";
+  const named = { ...scope, view: aPipeline(aText(nodes, "edges: [{from: constructor, to: b}]\n")).view, node: "b" };
+  expect(offered("{{ constructor.", named)).toEqual(["output", "meta", "status", "error"]);
+  expect(offered("{{ constructor.")).toEqual([]);
+  expect(offered("{{ toString.valueOf.")).toEqual([]);
+  expect(offered("{{ variables.constructor.")).toEqual([]);
+  expect(offered("{{ fetch-topic.output.__proto__.")).toEqual([]);
+});

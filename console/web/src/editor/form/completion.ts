@@ -1,9 +1,10 @@
 /** What can stand in an expression: names in scope, outputs of earlier nodes, and what is inside of them. Pure. */
 
+import { own } from "../../model/own";
 import type { NodeTypes } from "../document/connecting";
 import { upstreamOf } from "../document/connecting";
+import { objectOf } from "../document/values";
 import type { PipelineView } from "../document/view";
-import { objectOf } from "./schema";
 
 export interface Suggestion {
   /** What is written. */
@@ -34,23 +35,25 @@ const NODE_PARTS: readonly Suggestion[] = [
   { text: "status", detail: "how it ended" },
   { text: "error", detail: "why it failed" },
 ];
-const FIXED: Readonly<Record<string, readonly Suggestion[]>> = {
-  trigger: [
-    { text: "data", detail: "what the run was started with" },
-    { text: "type", detail: "what started it" },
-    { text: "id", detail: "which trigger" },
-  ],
-  run: [
-    { text: "id", detail: "this run" },
-    { text: "attempt", detail: "1, or more after a retry" },
-    { text: "startedAt", detail: "when it began" },
-  ],
-  pipeline: [
-    { text: "name", detail: "this pipeline" },
-    { text: "namespace", detail: "where it is" },
-    { text: "version", detail: "which version runs" },
-  ],
-};
+const FIXED: ReadonlyMap<string, readonly Suggestion[]> = new Map(
+  Object.entries({
+    trigger: [
+      { text: "data", detail: "what the run was started with" },
+      { text: "type", detail: "what started it" },
+      { text: "id", detail: "which trigger" },
+    ],
+    run: [
+      { text: "id", detail: "this run" },
+      { text: "attempt", detail: "1, or more after a retry" },
+      { text: "startedAt", detail: "when it began" },
+    ],
+    pipeline: [
+      { text: "name", detail: "this pipeline" },
+      { text: "namespace", detail: "where it is" },
+      { text: "version", detail: "which version runs" },
+    ],
+  }),
+);
 
 /** Suggestions for the expression around the caret; null outside of `{{ }}`, unless the whole text is an expression. */
 export function complete(text: string, caret: number, scope: Scope, isWhole = false): Completion | null {
@@ -102,7 +105,7 @@ function partsOf(steps: readonly string[], scope: Scope): readonly Suggestion[] 
     }));
   }
   if (name === "variables") return keysOf(at(view.variables, rest));
-  if (FIXED[name] !== undefined && rest.length === 0) return FIXED[name];
+  if (rest.length === 0 && FIXED.has(name)) return FIXED.get(name) ?? [];
   const node = view.byId.get(name);
   if (node === undefined) return [];
   if (rest.length === 0) return NODE_PARTS;
@@ -113,7 +116,7 @@ function partsOf(steps: readonly string[], scope: Scope): readonly Suggestion[] 
 
 function at(value: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>(
-    (inner, key) => (Array.isArray(inner) ? inner[Number(key)] : objectOf(inner)[key]),
+    (inner, key) => (Array.isArray(inner) ? inner[Number(key)] : own(objectOf(inner), key)),
     value,
   );
 }
@@ -123,7 +126,7 @@ function keysOf(value: unknown): readonly Suggestion[] {
 }
 
 function keysOfSchema(schema: unknown, path: readonly string[]): readonly Suggestion[] {
-  const inner = path.reduce<unknown>((outer, key) => objectOf(objectOf(outer).properties)[key], schema);
+  const inner = path.reduce<unknown>((outer, key) => own(objectOf(objectOf(outer).properties), key), schema);
   const properties = Object.entries(objectOf(objectOf(inner).properties));
   return properties.map(([text, declared]) => ({ text, detail: String(objectOf(declared).type ?? "") }));
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fieldsOf, isTemplate, readInput, variantsOf, writeInput } from "./schema";
+import { fieldsOf, variantsOf } from "./schema";
 
 const HTTP = {
   type: "object",
@@ -28,6 +28,8 @@ const HTTP = {
     maxTokens: { anyOf: [{ type: "integer" }, { type: "null" }] },
     tags: { type: "array", items: { type: "string" } },
     json: { default: null },
+    rows: { type: "array", items: { type: "object" } },
+    when: { anyOf: [{ type: "object" }, { type: "boolean" }] },
   },
 };
 
@@ -46,6 +48,8 @@ describe("the fields of a schema", () => {
       maxTokens: "number",
       tags: "list",
       json: "loose",
+      rows: "yaml",
+      when: "yaml",
     });
   });
 
@@ -63,26 +67,5 @@ describe("the fields of a schema", () => {
       "type bearer",
       "type basic",
     ]);
-  });
-});
-
-describe("what is typed", () => {
-  it("becomes a value of its kind, and a template stays text", () => {
-    expect(readInput("number", "4096")).toEqual({ value: 4096 });
-    expect(readInput("number", "{{ inputs.n }}")).toEqual({ value: "{{ inputs.n }}" });
-    expect(readInput("number", "many")).toHaveProperty("problem");
-    expect(readInput("loose", "[1, a]")).toEqual({ value: [1, "a"] });
-    expect(readInput("loose", "a: {b: 1}")).toEqual({ value: { a: { b: 1 } } });
-    expect(readInput("loose", "a: [")).toHaveProperty("problem");
-    expect(readInput("text", "12")).toEqual({ value: "12" });
-    expect(readInput("text", "")).toEqual({ value: undefined });
-  });
-
-  it("reads back as it was", () => {
-    for (const value of [4096, "text", "12", "{{ a }}", [1, "a"], { a: { b: [true] } }, true, null, "two\nlines\n"]) {
-      const reading = readInput("loose", writeInput("loose", value));
-      expect("value" in reading && reading.value).toEqual(value);
-    }
-    expect(isTemplate("a {{ b }}")).toBe(true);
   });
 });

@@ -1,13 +1,15 @@
 /** JSON Schemas as fields of a form: which kind of control fits, what it is called, and whether a value would do. Pure. */
 
-import { parse, stringify } from "yaml";
+import { own } from "../../model/own";
+import { listOf, objectOf, textOf } from "../document/values";
 import type { Schema } from "../store";
+import { shortText } from "./typing";
 
 /**
- * How a value is typed in. `text` may hold templates; `loose` is what YAML makes of the text, such as a number or a list;
+ * How a value is typed in. `text` may hold templates; `loose` is text or any other value, `yaml` any other value only;
  * `group` has fields of its own, `map` any names with values of one kind, `list` items of one kind.
  */
-export type Kind = "text" | "choice" | "switch" | "number" | "loose" | "group" | "map" | "list" | "variants";
+export type Kind = "text" | "choice" | "switch" | "number" | "loose" | "yaml" | "group" | "map" | "list" | "variants";
 
 export interface Field {
   readonly key: string;
@@ -83,7 +85,7 @@ function resolved(schema: Schema, root: Schema, depth = 0): Schema {
   const reference = schema.$ref;
   if (typeof reference === "string") {
     const name = reference.split("/").at(-1) ?? "";
-    return resolved({ ...objectOf(objectOf(root.$defs)[name]), ...omit(schema, "$ref") }, root, depth + 1);
+    return resolved({ ...objectOf(own(objectOf(root.$defs), name)), ...omit(schema, "$ref") }, root, depth + 1);
   }
   const union = listOf(schema.anyOf ?? schema.oneOf).map(objectOf);
   const others = union.filter((member) => member.type !== "null");
@@ -97,7 +99,7 @@ function kindOf(schema: Schema): Kind {
   const union = listOf(schema.oneOf ?? schema.anyOf).map(objectOf);
   if (union.length > 0) {
     if (union.every((member) => "$ref" in member || "properties" in member)) return "variants";
-    return isTextual(union) ? "text" : "loose";
+    return isTextual(union) ? "text" : union.some(mayBeText) ? "loose" : "yaml";
   }
   switch (schema.type) {
     case "string":
@@ -108,16 +110,20 @@ function kindOf(schema: Schema): Kind {
     case "number":
       return "number";
     case "array":
-      return objectOf(schema.items).type === "string" ? "list" : "loose";
+      return objectOf(schema.items).type === "string" ? "list" : "yaml";
     case "object":
       return Object.keys(objectOf(schema.properties)).length > 0
         ? "group"
         : schema.additionalProperties
           ? "map"
-          : "loose";
+          : "yaml";
     default:
       return "loose";
   }
+}
+
+function mayBeText(member: Schema): boolean {
+  return member.type === undefined || member.type === "string";
 }
 
 /** Text or a number that is written like text, such as a duration. */
@@ -129,66 +135,10 @@ function isTextual(union: readonly Schema[]): boolean {
   );
 }
 
-/** Whether a text has a template in it, so that only a run can say what it becomes. */
-export function isTemplate(text: string): boolean {
-  return text.includes("{{") || text.includes("{%");
-}
-
-export type Reading = { readonly value: unknown } | { readonly problem: string };
-
-/** The value that was typed in; `undefined` for nothing. */
-export function readInput(kind: Kind, text: string): Reading {
-  if (text === "") return { value: undefined };
-  if (kind === "text" || kind === "choice" || isTemplate(text)) return { value: text };
-  if (kind === "number") {
-    const number = Number(text);
-    return text.trim() !== "" && Number.isFinite(number)
-      ? { value: number }
-      : { problem: "A number is needed here, or a template in {{ }}" };
-  }
-  try {
-    return { value: parse(text, { version: "1.2", prettyErrors: false }) as unknown };
-  } catch (error) {
-    return { problem: `That is no YAML: ${error instanceof Error ? error.message : String(error)}` };
-  }
-}
-
-/** A value as it is typed in. */
-export function writeInput(kind: Kind, value: unknown): string {
-  if (value === undefined || value === "") return "";
-  if (typeof value === "string" && (kind !== "loose" || isTemplate(value) || isPlain(value))) return value;
-  return kind === "text" && typeof value !== "object" ? String(value) : shortText(value);
-}
-
-/** A text that YAML reads as just itself. */
-function isPlain(text: string): boolean {
-  try {
-    return parse(text, { version: "1.2" }) === text;
-  } catch {
-    return false;
-  }
-}
-
-function shortText(value: unknown): string {
-  return stringify(value, { version: "1.2", lineWidth: 0 }).trimEnd();
-}
-
 function isEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null ? Object.keys(value).length === 0 : value === "";
 }
 
 function omit(schema: Schema, ...keys: readonly string[]): Schema {
   return Object.fromEntries(Object.entries(schema).filter(([key]) => !keys.includes(key)));
-}
-
-export function objectOf(value: unknown): Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Schema) : {};
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

@@ -1,6 +1,7 @@
 /** A dialog with a search field and a list: to add a node at a place, and to run any command. Arrow keys and Enter choose. */
 
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useId, useRef, useState } from "react";
+import { useModal } from "./useModal";
 
 export interface Choice {
   readonly key: string;
@@ -27,7 +28,7 @@ export function Chooser({ label, choices, onClose, at = null }: ChooserProps) {
   const found = choices
     .filter((each) => words.every((word) => `${each.title} ${each.detail}`.toLowerCase().includes(word)))
     .sort((one, other) => rankOf(one.title, search) - rankOf(other.title, search));
-  useEffect(() => dialog.current?.showModal(), []);
+  useModal(dialog);
   const choose = (choice: Choice | undefined) => {
     if (choice === undefined) return;
     onClose();

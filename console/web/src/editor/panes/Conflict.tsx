@@ -1,20 +1,21 @@
 /** Somebody else saved meanwhile: what differs, line by line, and whose text goes on. */
 
-import { useEffect, useRef } from "react";
+import { useRef } from "react";
 import { compareLines } from "../document/comparing";
 import { keepMine, takeTheirs } from "../server";
-import { setText, useEditor, useEditorParts } from "../store";
+import { setText, type Theirs, useEditor, useEditorParts } from "../store";
+import { useModal } from "./useModal";
 
 export function Conflict() {
-  const { store } = useEditorParts();
   const theirs = useEditor((state) => state.theirs);
+  return theirs === null ? null : <Comparison theirs={theirs} />;
+}
+
+function Comparison({ theirs }: { readonly theirs: Theirs }) {
+  const { store } = useEditorParts();
   const text = useEditor((state) => state.text);
   const dialog = useRef<HTMLDialogElement>(null);
-  const isOpen = theirs !== null;
-  useEffect(() => {
-    if (isOpen) dialog.current?.showModal();
-  }, [isOpen]);
-  if (theirs === null) return null;
+  useModal(dialog);
   const lines = compareLines(theirs.text, text);
   return (
     <dialog

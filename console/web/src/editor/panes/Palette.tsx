@@ -1,7 +1,7 @@
 /** What can be added, by category, with search. A click adds behind the selected node; a drag puts it where it is dropped. */
 
 import { PanelLeftClose, PanelLeftOpen } from "lucide-react";
-import { type PointerEvent, useRef, useState } from "react";
+import { type MouseEvent, type PointerEvent, useRef, useState } from "react";
 import { kindOf, TypeIcon } from "../../graph/icons";
 import { useRemembered } from "../../run/useRemembered";
 import { addAfterSelected, sortedTypes } from "../adding";
@@ -130,10 +130,19 @@ function Entry({ name, description, icon, category, onAdd, onDrop }: EntryProps)
     hasMoved.current = true;
     setGhost({ x: event.clientX, y: event.clientY });
   };
-  const end = (event: PointerEvent) => {
+  const leave = () => {
     begun.current = null;
     setGhost(null);
+  };
+  const end = (event: PointerEvent) => {
+    leave();
     if (hasMoved.current) onDrop(name, { x: event.clientX, y: event.clientY });
+  };
+  const click = (event: MouseEvent) => {
+    // A browser may or may not tell of a click where a drag ends. One by key or by a program has no count, and none before it.
+    const isOfDrag = hasMoved.current && event.detail > 0;
+    hasMoved.current = false;
+    if (!isOfDrag) onAdd();
   };
   return (
     <>
@@ -144,8 +153,8 @@ function Entry({ name, description, icon, category, onAdd, onDrop }: EntryProps)
         onPointerDown={start}
         onPointerMove={follow}
         onPointerUp={end}
-        onPointerCancel={() => setGhost(null)}
-        onClick={() => hasMoved.current || onAdd()}
+        onPointerCancel={leave}
+        onClick={click}
       >
         <span className={kindOf(category)}>
           <TypeIcon name={icon} />

@@ -5,7 +5,7 @@ import { useStore } from "zustand";
 import { LookIcon } from "../../graph/icons";
 import { lookOf, toneOf, WORDS } from "../../model/look";
 import type { RunParts } from "../../run/store";
-import { tidy } from "../document/operations";
+import { tidy } from "../document/places";
 import { problemsOf } from "../problems";
 import { save } from "../server";
 import { change, isUnsaved, redo, undo, useEditor, useEditorParts } from "../store";
@@ -100,6 +100,7 @@ function Standing() {
   const isNew = useEditor((state) => state.saved.name === "");
   const isBroken = useEditor((state) => state.faults.length > 0);
   const count = useEditor((state) => problemsOf(state).length);
+  const unchecked = useEditor((state) => state.unchecked);
   const words = isBroken
     ? "The YAML can't be read; the graph is the last that could"
     : count === 1
@@ -110,6 +111,7 @@ function Standing() {
   return (
     <span className="editor-bar__standing" role="status">
       {words && <span className="editor-bar__problems">{words}</span>}
+      {unchecked && <span className="editor-bar__problems editor-bar__unchecked">Not checked: {unchecked}</span>}
       <span className={isChanged || isNew ? "editor-bar__unsaved" : "soft"}>
         {isNew ? "Never saved" : isChanged ? "Not saved" : "Saved"}
       </span>

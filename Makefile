@@ -15,8 +15,8 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null)
 IMAGE_PREFIX ?=
 
-# Most tests wait for processes of their own more than they compute; of one file they run in one process, in order.
-TEST_PROCESSES ?= 3
+# For two cores, since most tests wait for processes of their own more than they compute; of one file they run in one process, in order.
+TEST_PROCESSES ?= 4
 
 .PHONY: help install run demo test test-cluster check format types crds images console bench faults clean
 
@@ -42,6 +42,8 @@ run: install ## start Flume with the examples, and show the first one run
 demo: install ## start Flume beside a small language model, without GPU or account, and see it write
 	@$(BIN)/python -m demo
 
+# Hundreds of processes load the same modules, each a fifth slower where the environment forbids bytecode.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: install $(if $(HAS_NPM),tests/javascript/node_modules) ## run all tests
 	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile
 

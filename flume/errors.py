@@ -11,6 +11,7 @@ FlumeError
 ├── NodeError            a node's work failed: raised by nodes, recorded in the run
 ├── UnavailableError     come back later
 └── StoreError           the store can't be used: disk full, locked, damaged, newer schema
+    └── StoreAwayError   its server does not answer: start it, or wait for it
 
 Constructors take facts and write the sentence; the facts stay attributes.
 """
@@ -154,3 +155,7 @@ class StoreError(FlumeError):
     """The store can't do what was asked: the message names the file or server and what a person can do."""
 
     code = "store-error"
+
+
+class StoreAwayError(StoreError):
+    """The server of the store does not answer, or can't do anything just now. Nothing is known to be wrong with it."""

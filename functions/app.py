@@ -124,7 +124,7 @@ class FunctionApp:
         except TooLargeError as error:
             await problem(send, 413, str(error))
         except (MalformedEventError, NodeError) as error:
-            await problem(send, 413 if error.code == "too-large" else 400, str(error))
+            await self._refuse(error, send)
         except NotFoundError as error:
             await problem(send, 404, str(error))
         except GoneError as error:
@@ -140,6 +140,12 @@ class FunctionApp:
             await problem(send, 502, f"the data of the event can't be had or kept now: {error}", retry_after="1")
         else:
             await respond(send, 200, headers, body)
+
+    async def _refuse(self, error: MalformedEventError | NodeError, send: Send) -> None:
+        if isinstance(error, NodeError) and error.retryable:
+            await problem(send, 502, f"the data of the event is not there now: {error}", retry_after="1")
+        else:
+            await problem(send, 413 if error.code == "too-large" else 400, str(error))
 
     async def _answer_to(self, event: CloudEvent) -> CloudEvent:
         if self._courier is None:

@@ -66,7 +66,11 @@ class OrchestratorClient:
         return status
 
     async def whole(self, event: CloudEvent) -> CloudEvent:
-        """The event with its data, wherever that is. Raises `ConnectionError` if it can't be had now, `NodeError` if never."""
+        """The event with its data, wherever that is.
+
+        Raises `ConnectionError` if it can't be had now, and `NodeError` if it can't be had any more: ``retryable`` if the
+        same event has it once it is handed over again.
+        """
         reference = reference_of(event)
         if reference is None:
             return event
@@ -75,7 +79,10 @@ class OrchestratorClient:
         return with_data(event, await self._call_in(self._payload_threads, fetch))
 
     async def travelling(self, event: CloudEvent) -> CloudEvent:
-        """The answer as it can travel: with its data kept at the orchestrator if it is large. Raises as `whole` does."""
+        """The answer as it can travel: with its data kept at the orchestrator if it is large.
+
+        Raises `ConnectionError` if it can't be kept now, `NodeError` if never.
+        """
         content = large_data(event)
         if content is None:
             return event
@@ -150,7 +157,9 @@ class OrchestratorClient:
             raise ConnectionError(f"{self._url}{path} answered {status}{', and broke off' if is_cut else ''}")
         if status >= 300:
             message = f"{self._url}{path} answered {status} to {method}"
-            raise NodeError(message, code="payload-refused", retryable=False)
+            # An orchestrator that lost the run may have taken the data away; who hands the order over again keeps it anew.
+            is_gone = status == 404 and method == "GET"
+            raise NodeError(message, code="payload-gone" if is_gone else "payload-refused", retryable=is_gone)
         return found
 
     def _connect(self, timeout_s: float) -> HTTPConnection:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from eventing.answers import settled
 from eventing.invocations import Answer, Executor, Failed, Invocation, Phase
 from eventing.messages import Answered
+from flume.errors import TooLargeError
 from flume.ids import Instance, Millis, split_instance
 from flume.nodes.outcomes import Iterate, Result, Sleep
 from flume.nodes.types import Role
@@ -36,20 +37,18 @@ from orchestrator.events import (
     StartAttempt,
 )
 from orchestrator.gate import FairGate
+from orchestrator.gathering import gather
 from orchestrator.identifiers import Clock, IdSource
 from orchestrator.outage import StoreOutage
 from orchestrator.preparation import Given, Preparation, Preparer, Skip
 from orchestrator.reporting import AttemptReports
-from orchestrator.state import Failure, RunStatus, Stored
+from orchestrator.state import Failure, Stored
 from orchestrator.store import RunStore
 from orchestrator.values import HeldValues, NotLoadedError, Values
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-ITEMS_PER_PAGE = 256
-"""Loop items read at a time while results are gathered."""
 
 
 class Effects:
@@ -219,6 +218,13 @@ class Effects:
                 return NodeFailed(at, command.instance, command.attempt, prepared, began=began)
 
     def _event(self, active: ActiveRun, command: StartAttempt, answer: Answer, began: Millis) -> Event:
+        try:
+            return self._outcome(active, command, answer, began)
+        except TooLargeError as error:
+            return self._failed(command, _too_large(error), began)
+
+    def _outcome(self, active: ActiveRun, command: StartAttempt, answer: Answer, began: Millis) -> Event:
+        """What an answer makes happen. Raises `TooLargeError` if it holds more than a run may keep."""
         at = self._clock()
         is_loop = active.plan.nodes[split_instance(command.instance)[1]].loop is not None
         match answer:
@@ -271,28 +277,17 @@ class Effects:
         return stored
 
     async def _gather(self, active: ActiveRun, command: GatherLoop) -> Event:
-        """Collect the results of a loop's items, page by page, in order."""
-        results: list[JsonValue] = []
-        succeeded = failed = 0
-        after = -1
-        while True:
-            page = await self._outage.wait_out(
-                partial(self._store.read_items, active.id, command.instance, after=after, limit=ITEMS_PER_PAGE)
-            )
-            for _, item in page:
-                if item.status is RunStatus.COMPLETED:
-                    succeeded += 1
-                    results.append(await self._outage.wait_out(partial(active.values.load_output, item.output)))
-                else:
-                    failed += 1
-                    cause = item.error or Failure("item-failed", "the item failed")
-                    results.append({"error": {"code": cause.code, "message": cause.message, "node": cause.node}})
-            if len(page) < ITEMS_PER_PAGE:
-                break
-            after = page[-1][0]
-        meta = {"succeeded": succeeded, "failed": failed}
-        output = self._keep(active, results)
+        try:
+            gathered = await gather(active, command.instance, self._store, self._outage)
+            output = self._keep(active, gathered.results)
+        except TooLargeError as error:
+            return self._failed(command, _too_large(error))
+        meta = {"succeeded": gathered.succeeded, "failed": gathered.failed}
         return NodeCompleted(self._clock(), command.instance, command.attempt, "out", output, meta)
+
+
+def _too_large(error: TooLargeError) -> Failed:
+    return Failed(error.code, f"{error}; give less, or keep it somewhere else and give its place")
 
 
 def _step_of(command: StartAttempt | DecideLoopStep | GatherLoop) -> int | None:

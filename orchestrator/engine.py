@@ -40,10 +40,11 @@ from orchestrator.events import (
     Tick,
 )
 from orchestrator.identifiers import Clock, IdSource
-from orchestrator.inbox import Arrival, read_arrivals
+from orchestrator.inbox import Arrival, Inbox
 from orchestrator.machine import advance_all
 from orchestrator.observer import Observer
 from orchestrator.outage import StoreOutage
+from orchestrator.parked_runs import ParkedRuns
 from orchestrator.plans import Plans, plan_without_nodes
 from orchestrator.recovery import is_asleep, pending, restored, wake_at, without_ended_items
 from orchestrator.reporting import log_lines
@@ -111,6 +112,7 @@ class Engine:
         on_outbox: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = id
+        self.inbox = Inbox(store)
         self._run_events = run_events
         self._on_outbox = on_outbox
         self._store = store
@@ -127,7 +129,7 @@ class Engine:
         self._announcer = Announcer(bus, observer)
         self._payloads = PayloadCache()
         self._active: dict[RunId, ActiveRun] = {}
-        self._parked: set[RunId] = set()
+        self._parked = ParkedRuns(store, self._announcer, clock=clock)
         self._doubts = Doubts(self.take_up, outage=outage)
         self._tasks: asyncio.TaskGroup
         self._stack = AsyncExitStack()
@@ -177,7 +179,7 @@ class Engine:
 
     def known_runs(self) -> frozenset[RunId]:
         """The runs in memory, and those that are left alone until the next start: not even their failure could be stored."""
-        return frozenset(self._active) | self._parked
+        return frozenset(self._active) | self._parked.ids
 
     def attempts_under_way(self) -> Iterator[PlanNode]:
         """The node of each attempt that this process waits for just now."""
@@ -248,16 +250,17 @@ class Engine:
         """Load a run that this process has become the owner of, and go on with it.
 
         One that can't go on, being damaged or without a plan that fits it, fails. None if it is gone, has ended or is not
-        ours after all, or if this process is stopping and another will have it. Raises `StoreError` and `UnavailableError` alone.
+        ours after all, if it is left alone until the next start, or if this process is stopping and another will have it. Raises
+        `StoreError` and `UnavailableError` alone.
         """
-        if run_id in self._active or self._is_stopping:
+        if run_id in self._active or run_id in self._parked.ids or self._is_stopping:
             return self._active.get(run_id)
         stored = await self._store.load_run(run_id)
         # Another may own it by now, if this process was away for longer than its lease.
         if stored is None or stored.run.status.is_ended or stored.owner != self.id:
             return None
         plan = await plan_to_go_on(stored, self._plans)
-        arrivals = await read_arrivals(self._store, run_id)
+        arrivals = await self.inbox.arrivals(run_id)
         if run_id in self._active or self._is_stopping:
             return self._active.get(run_id)
         return self._give_up(stored, plan) if isinstance(plan, Failure) else self._restore(plan, stored, arrivals)
@@ -520,8 +523,13 @@ class Engine:
         """Fail a run of which a step can't be stored, from the last state that could."""
         if active.is_last_try:
             facts = {"run": active.id, "reason": failure.message}
-            logger.error("a run can neither go on nor be failed; delete it, or mend the store and restart", extra=facts)
+            logger.error(
+                "a run can neither go on nor be failed; mend what the reason says and start Flume anew", extra=facts
+            )
             self._parked.add(active.id)
+            self._tasks.create_task(
+                self._parked.explain(active.committed, failure.message), name=f"explain {active.id}"
+            )
             return
         again = self._hold(active.plan, active.committed, rev=active.rev)
         again.is_last_try = True

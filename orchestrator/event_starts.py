@@ -15,7 +15,7 @@ from typing import TypeAlias
 from eventing.bodies import binary_value
 from eventing.cloudevents import CloudEvent, MalformedEventError
 from flume.errors import FlumeError, NotFoundError, StoreError, UnavailableError
-from flume.ids import Millis
+from flume.ids import Millis, RunId
 from flume.pipeline import PipelineStatus
 from flume.values import JsonValue
 from orchestrator.chains import MAX_STARTS, Chains
@@ -57,14 +57,24 @@ DueAt: TypeAlias = Callable[[PipelineRecord, str, datetime], Awaitable[Millis | 
 """The due time of a cron trigger, by its id, that was fired at a moment; None if it was not due then."""
 
 
-class EventStarts:
-    """Starts runs for events. Safe to call concurrently, and to repeat. ``due_at`` knows when cron triggers are due."""
+NoteFiring: TypeAlias = Callable[[PipelineRecord, str, Millis, RunId], Awaitable[None]]
+"""Told which run a cron trigger, by its id, has started for a due time."""
 
-    def __init__(self, *, pipelines: Pipelines, runs: Runs, triggers: EventTriggers, due_at: DueAt) -> None:
+
+class EventStarts:
+    """Starts runs for events. Safe to call concurrently, and to repeat.
+
+    ``due_at`` knows when cron triggers are due; ``note_firing`` is told of runs that an event started in the place of one.
+    """
+
+    def __init__(
+        self, *, pipelines: Pipelines, runs: Runs, triggers: EventTriggers, due_at: DueAt, note_firing: NoteFiring
+    ) -> None:
         self._pipelines = pipelines
         self._runs = runs
         self._triggers = triggers
         self._due_at = due_at
+        self._note_firing = note_firing
         self._chains = Chains()
 
     async def start_listeners(self, event: CloudEvent, namespaces: Collection[str] | None = None) -> None:
@@ -143,7 +153,10 @@ class EventStarts:
             logger.warning("a PingSource fired a trigger that was not due", extra={**facts, "at": fired_at.isoformat()})
             return None
         detail = {**start.detail, "dueAt": moment(due).isoformat().replace("+00:00", "Z")}
-        return await self._start(record, replace(start, start_key=due_key(start.trigger_id, due), detail=detail), event)
+        key = due_key(start.trigger_id, due)
+        started = await self._start(record, replace(start, start_key=key, detail=detail), event)
+        await self._note_firing(record, start.trigger_id, due, started.run_id)
+        return started
 
     async def _start(self, record: PipelineRecord, start: Start, event: CloudEvent) -> Started:
         try:

@@ -18,7 +18,7 @@ from flume.errors import RequestError
 from flume.ids import RunId
 from flume.values import JsonObject
 from orchestrator.events import CancelRequested, Tick
-from orchestrator.store import ANSWER, InboxEntry, RunStore
+from orchestrator.store import ANSWER, CANCEL, InboxEntry, RunStore
 
 logger = logging.getLogger(__name__)
 
@@ -34,20 +34,38 @@ class Arrival:
     news: News
 
 
-async def read_arrivals(store: RunStore, run_id: RunId) -> tuple[Arrival, ...]:
-    """What waits for a run, the oldest first. Raises `StoreError` and `UnavailableError`."""
-    return tuple([Arrival(entry.id, await _news_in(store, entry)) for entry in await store.read_inbox(run_id)])
+class Inbox:
+    """Reads what waits for runs. An entry of a kind that only a later Flume knows is left to it."""
 
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._unknown: set[str] = set()
 
-async def _news_in(store: RunStore, entry: InboxEntry) -> News:
-    if entry.kind != ANSWER:
-        return CancelRequested(entry.at, entry.body.get("reason", "cancelled on request"))
-    try:
-        return await _answer_in(store, entry)
-    except RequestError as error:
-        facts = {"run": entry.run_id, "node": entry.instance, "reason": str(error)}
-        logger.error("an answer that was kept can't be read; its attempt goes on", extra=facts)
-        return Tick(entry.at)
+    async def arrivals(self, run_id: RunId) -> tuple[Arrival, ...]:
+        """What waits for a run, the oldest first. Raises `StoreError` and `UnavailableError`."""
+        found = [(entry, await self._news_in(entry)) for entry in await self._store.read_inbox(run_id)]
+        return tuple(Arrival(entry.id, news) for entry, news in found if news is not None)
+
+    async def _news_in(self, entry: InboxEntry) -> News | None:
+        if entry.kind == CANCEL:
+            return CancelRequested(entry.at, entry.body.get("reason", "cancelled on request"))
+        if entry.kind != ANSWER:
+            self._leave(entry)
+            return None
+        try:
+            return await _answer_in(self._store, entry)
+        except RequestError as error:
+            facts = {"run": entry.run_id, "node": entry.instance, "reason": str(error)}
+            logger.error("an answer that was kept can't be read; its attempt goes on", extra=facts)
+            return Tick(entry.at)
+
+    def _leave(self, entry: InboxEntry) -> None:
+        if entry.kind not in self._unknown:
+            self._unknown.add(entry.kind)
+            message = (
+                "what arrived for a run is of a kind that this version does not know; it is left to a later version"
+            )
+            logger.warning(message, extra={"run": entry.run_id, "kind": entry.kind})
 
 
 async def _answer_in(store: RunStore, entry: InboxEntry) -> Answered:

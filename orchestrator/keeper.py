@@ -10,7 +10,6 @@ started by such a write has an owner that lives, so that nobody else would ever 
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -20,10 +19,10 @@ from flume.ids import RunId
 from orchestrator.active import ActiveRun
 from orchestrator.engine import Engine
 from orchestrator.identifiers import Clock, IdSource
-from orchestrator.inbox import read_arrivals
 from orchestrator.leases import Leases
 from orchestrator.outage import StoreOutage
 from orchestrator.store import Store
+from orchestrator.taking_up import for_each
 from orchestrator.tasks import task_group
 
 logger = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ class Keeper:
         self._clock = clock
         self._ids = ids
         # What is ours by now and not in memory yet: were it forgotten when the store fails in between, nobody would go on.
-        self._claimed: deque[RunId] = deque()
+        self._claimed: dict[RunId, None] = {}
         self._unknown: frozenset[RunId] = frozenset()
         self._has_lapsed = False
         self._woken = asyncio.Event()
@@ -105,15 +104,17 @@ class Keeper:
         return False
 
     async def round(self) -> bool:
-        """Take up what needs an owner, as far as there is room, and read the inbox; True if there may be more."""
+        """Take up what needs an owner, as far as there is room, and read the inbox; True if there may be more.
+
+        Raises `StoreError` and `UnavailableError`, in the end: a run that can't be read holds up no other.
+        """
         async with self._taking_up:
             limit = min(CLAIM_LIMIT, self._engine.room)
             claimed = await self._claim(limit) if limit else ()
-            self._claimed.extend(claimed)
-            while self._claimed:
-                await self._engine.take_up(self._claimed[0])
-                self._claimed.popleft()
-            await self._read_inbox()
+            self._claimed.update(dict.fromkeys(claimed))
+            failures = [await for_each(tuple(self._claimed), self._take_up), await self._read_inbox()]
+        for failure in filter(None, failures):
+            raise failure
         return 0 < limit == len(claimed)
 
     async def find_strays(self) -> bool:
@@ -131,7 +132,7 @@ class Keeper:
         self._unknown = unknown - strays
         if strays:
             logger.warning("runs were ours without our knowing; going on with them", extra={"runs": len(strays)})
-            self._claimed.extend(sorted(strays))
+            self._claimed.update(dict.fromkeys(sorted(strays)))
             self.look()
         return False
 
@@ -157,11 +158,22 @@ class Keeper:
             limit=limit,
         )
 
-    async def _read_inbox(self) -> None:
-        for run_id in await self._store.inbox_runs(self._engine.id, limit=CLAIM_LIMIT):
-            active = await self._engine.take_up(run_id)
-            if active is not None:
-                await self._empty_inbox(active)
+    async def _take_up(self, run_id: RunId) -> None:
+        try:
+            await self._engine.take_up(run_id)
+        except (StoreError, UnavailableError):
+            # Next time the others come first.
+            self._claimed[run_id] = self._claimed.pop(run_id)
+            raise
+        del self._claimed[run_id]
+
+    async def _read_inbox(self) -> StoreError | UnavailableError | None:
+        return await for_each(await self._store.inbox_runs(self._engine.id, limit=CLAIM_LIMIT), self._take_in)
+
+    async def _take_in(self, run_id: RunId) -> None:
+        active = await self._engine.take_up(run_id)
+        if active is not None:
+            await self._empty_inbox(active)
 
     async def _empty_inbox(self, active: ActiveRun) -> None:
-        self._engine.take_in(active, await read_arrivals(self._store, active.id))
+        self._engine.take_in(active, await self._engine.inbox.arrivals(active.id))

@@ -1,7 +1,8 @@
 """Takes what functions say of attempts when it comes by itself and not as the reply to a call: signs of life, and answers.
 
 An answer is in the store before it is acknowledged, in the inbox of its run, wherever the run's owner is, who is woken. A sign of
-life is worth nothing later, so it is passed on and forgotten; its lines are kept.
+life is worth nothing later, so it is passed on and forgotten. Its lines are kept: at once where the run is elsewhere; where it is
+here, they go with its next commit, so that a store that is away keeps no sign of life from who waits for it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -132,7 +133,7 @@ class NodeReports:
         return True
 
     async def keep_lines(self, origin: RunOrigin, written: Sequence[LogLine]) -> None:
-        """Lines are durable before they are acknowledged, so they are not left to whoever has the run."""
+        """Store lines without waiting for a commit of their run; they are durable once this returns."""
         lines = tuple(written)
         await self._parts.store.save_logs(origin.id, lines)
         for topic in (run_topic(origin.id), logs_topic(origin.namespace)):

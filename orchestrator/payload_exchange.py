@@ -19,6 +19,10 @@ from flume.ids import RunId
 from orchestrator.store import Payload, RunStore
 
 
+class MissingDataError(MalformedEventError):
+    """The data of an event is not where the event says."""
+
+
 class PayloadExchange:
     """What functions fetch and keep, by the text ``run.instance.number`` of their attempt and its token."""
 
@@ -54,13 +58,16 @@ class PayloadExchange:
         await self._store.release_payloads(run_id, tuple(payloads))
 
     async def whole(self, event: CloudEvent) -> CloudEvent:
-        """An event with its data. Its token was checked. Raises `MalformedEventError` if the data is not there, or is no JSON."""
+        """An event with its data. Its token was checked.
+
+        Raises `MissingDataError` if the data is not there, `MalformedEventError` if it is no JSON.
+        """
         reference = reference_of(event)
         if reference is None:
             return event
         found = await self._store.read_payload(payload_id(reference[1], "answer"))
         if found is None:
-            raise MalformedEventError("what 'dataref' refers to is not there; keep it before the event is sent")
+            raise MissingDataError("what 'dataref' refers to is not there; keep it before the event is sent")
         return await aside(len(found.content), with_data, event, found.content)
 
 
@@ -97,6 +104,9 @@ class StoreDepot:
         try:
             answer = await self._exchange.whole(event)
             await self._release(invocation, has_answer=reference is not None)
+        except MissingDataError as error:
+            # Another replica that waits for the answer may have read it and let it go; asked again, the function keeps it anew.
+            raise DeliveryError("the answer's data is not there any more") from error
         except (StoreError, UnavailableError) as error:
             raise DeliveryError(f"the answer's data can't be read now: {error}") from error
         return answer

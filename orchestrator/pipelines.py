@@ -1,7 +1,7 @@
 """What people do with pipelines: save, pause, restore and delete them. A change is a new version; the same content is none."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import orjson
@@ -42,7 +42,8 @@ class Saved:
 class Pipelines:
     """Keeps pipelines. ``manager`` says who is calling: what the cluster manages, the API can't change, and vice versa.
 
-    ``on_change`` is told each pipeline that this process has changed, and whether it still exists.
+    ``on_change`` is told each pipeline that this process has changed, and whether it still exists. ``look_at_types`` brings
+    ``types`` up with what other replicas have changed, and is waited for before each document is checked.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class Pipelines:
         bus: Bus,
         types: NodeTypes,
         circumstances: Callable[[], Circumstances],
+        look_at_types: Callable[[], Awaitable[None]],
         on_change: Callable[[PipelineRecord, bool], None],
         clock: Clock,
         ids: IdSource,
     ) -> None:
+        self._look_at_types = look_at_types
         self._on_change = on_change
         self._store = store
         self._bus = bus
@@ -67,6 +70,7 @@ class Pipelines:
 
     async def validate(self, source: Source) -> Validation:
         """All problems of a document, worked out in a thread: a hostile one takes seconds, and runs must go on meanwhile."""
+        await self._look_at_types()
         return await asyncio.to_thread(validate_source, source, self._types, circumstances=self._circumstances())
 
     async def read(self, namespace: str, name: str) -> PipelineRecord:

@@ -7,7 +7,7 @@ than their author meant.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TypeAlias
@@ -51,12 +51,23 @@ def recorded_types(plan: Plan) -> dict[str, JsonObject]:
 
 
 class Plans:
-    """Gives the plan of a run, of a version or of a text. Safe to call concurrently."""
+    """Gives the plan of a run, of a version or of a text. Safe to call concurrently.
 
-    def __init__(self, store: PipelineStore, registry: Registry, circumstances: Circumstances) -> None:
+    ``catch_up`` brings ``registry`` up with what other replicas have changed, and is waited for before each plan is made.
+    """
+
+    def __init__(
+        self,
+        store: PipelineStore,
+        registry: Registry,
+        circumstances: Circumstances,
+        *,
+        catch_up: Callable[[], Awaitable[None]],
+    ) -> None:
         self._store = store
         self._registry = registry
         self._circumstances = circumstances
+        self._catch_up = catch_up
         self._kept = _Kept()
 
     def forget(self) -> None:
@@ -80,12 +91,14 @@ class Plans:
         key = (pipeline_id, version, None)
         plan = self._kept.get(key)
         if plan is None:
+            await self._catch_up()
             record = await self._read(pipeline_id, version)
             plan = self._kept.put(key, plan_of_record(record, self._registry, self._circumstances))
         return plan
 
     async def of_text(self, text: str) -> Plan:
         """The plan of a text that was not saved, checked whole. Raises `DefinitionError` with all problems."""
+        await self._catch_up()
         # Should node types be reloaded meanwhile, the plan is of the old ones and must not be found later.
         kept = self._kept
         validation = await asyncio.to_thread(
@@ -97,7 +110,11 @@ class Plans:
         if origin.definition is None:
             return await self.of_version(origin.pipeline_id, origin.version)
         key = _key_of(origin)
-        return self._kept.get(key) or self._kept.put(key, self._made_again(origin.definition))
+        plan = self._kept.get(key)
+        if plan is None:
+            await self._catch_up()
+            plan = self._kept.put(key, self._made_again(origin.definition))
+        return plan
 
     def _made_again(self, text: str) -> Plan:
         """The plan of a text that was valid once: a secret that was removed since then is the node's failure, not the plan's."""
@@ -155,7 +172,8 @@ def plan_of_record(record: VersionRecord, registry: Registry, circumstances: Cir
     parsed = parse_pipeline(Source.from_value(record.definition))
     if parsed.pipeline is None:
         raise DefinitionError(parsed.problems)
-    changes = {name: reason for name in record.node_types if (reason := _change(name, record, registry))}
+    saved = {name: taken["version"] for name, taken in record.node_types.items()}
+    changes = {name: reason for name in saved if (reason := change_of(name, saved[name], registry))}
     # A secret that was removed since then is the node's failure when it comes to that, not the plan's.
     lenient = replace(circumstances, secrets=None)
     plan = _resolve(parsed.pipeline, record, registry, lenient, changes)
@@ -184,13 +202,12 @@ def _resolve(
     return replace(plan, unusable=unusable)
 
 
-def _change(name: str, record: VersionRecord, registry: Registry) -> str | None:
-    """How a type differs from what the version was saved with, or None if it does not."""
+def change_of(name: str, saved: int, registry: Registry) -> str | None:
+    """How a type differs from the version of it that a pipeline was saved with, or None if it does not."""
     try:
         current = registry.get(name)
     except NotFoundError as error:
         return f"node type '{name}' is gone: {error.hint}"
-    saved = record.node_types[name]["version"]
     if current.version == saved:
         return None
     return (

@@ -13,7 +13,7 @@ from eventing.tokens import AttemptTokens
 from flume.errors import ExpressionError
 from flume.expressions import SecretNames, is_true
 from flume.ids import Instance, split_instance
-from flume.nodes.types import OUT
+from flume.nodes.types import OUT, NodeType
 from flume.pipeline import Lane
 from flume.plan import NodeWork, Plan, PlanNode
 from flume.values import JsonValue
@@ -40,7 +40,10 @@ Preparation: TypeAlias = Invocation | Skip | Given | Failure
 
 
 class Preparer:
-    """Prepares attempts. ``secret_names`` may be used in templates; ``new_nonce`` gives unguessable letters and digits."""
+    """Prepares attempts. ``secret_names`` may be used in templates; ``new_nonce`` gives unguessable letters and digits.
+
+    ``change_of`` says how a node type is not what it was when the plan was made, None if it is.
+    """
 
     def __init__(
         self,
@@ -48,11 +51,13 @@ class Preparer:
         secret_names: Collection[str],
         new_nonce: Callable[[], str],
         *,
+        change_of: Callable[[NodeType], str | None],
         traces: bool = False,
     ) -> None:
         self._tokens = tokens
         self._secret_names = frozenset(secret_names)
         self._new_nonce = new_nonce
+        self._change_of = change_of
         self._traces = traces
 
     def prepare(self, plan: Plan, run: Run, values: Values, instance: Instance) -> Preparation:
@@ -61,8 +66,8 @@ class Preparer:
         node, state = plan.nodes[node_id], run.scopes[path].nodes[node_id]
         if node_id in run.origin.pins:
             return _given(node, run.origin.pins[node_id])
-        if node_id in plan.unusable:
-            return Failure("node-type-changed", plan.unusable[node_id])
+        if change := plan.unusable.get(node_id) or self._change_since(node):
+            return Failure("node-type-changed", change)
         if node.work is None:
             return Failure("internal", "the plan holds no work for this node")
         nonce = self._new_nonce() if "secrets" in node.work.roots else "none"
@@ -71,6 +76,11 @@ class Preparer:
             return self._render(run, names, node, node.work, state, instance, nonce)
         except ExpressionError as error:
             return Failure(error.code, str(error))
+
+    def _change_since(self, node: PlanNode) -> str | None:
+        """A class stays with the runs that began with it; an image that is gone, or another one, can't do their work."""
+        is_here = node.lane is Lane.ENGINE or node.type.implementation is not None
+        return None if is_here else self._change_of(node.type)
 
     def decide(self, plan: Plan, run: Run, values: Values, instance: Instance, index: int) -> bool | Failure:
         """Whether a ``while`` loop goes on with item ``index``. Raises `NotLoadedError`."""

@@ -1,6 +1,6 @@
 """What people do with runs: start, cancel, retry and rerun them, each from the outside's words to the engine's."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -19,7 +19,7 @@ from orchestrator.identifiers import Clock, IdSource
 from orchestrator.plans import Plans
 from orchestrator.seeds import Seeds, items_to_redo, seeds_for_rerun, seeds_for_retry
 from orchestrator.state import Inline, NodeState, PayloadRef, Run, RunOrigin, RunStatus, Stored, TriggerRecord
-from orchestrator.store import InboxEntry, Payload, PipelineRecord, Store, StoredRun
+from orchestrator.store import CANCEL, InboxEntry, Payload, PipelineRecord, Store, StoredRun
 from orchestrator.stored_apart import payloads_of_item, payloads_of_nodes, payloads_of_origin
 from orchestrator.values import as_kept
 
@@ -61,6 +61,21 @@ class TestRun:
     data: JsonValue = None
     pins: Mapping[NodeId, JsonValue] = field(default_factory=dict)
     until: NodeId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """A wish to do an ended run again: from ``from_node`` on, with all before it taken over, or None for all of it.
+
+    ``inputs`` None means the old ones, ``latest`` the pipeline's present version. ``key`` makes it happen once for the run,
+    whatever is repeated; ``body`` tells a repetition from another request.
+    """
+
+    from_node: NodeId | None = None
+    inputs: JsonValue | None = None
+    latest: bool = False
+    key: str | None = None
+    body: bytes | None = None
 
 
 class Runs:
@@ -140,34 +155,59 @@ class Runs:
         plan = whole if test.until is None else up_to(whole, test.until)
         return await self._engine.start(plan, origin, payloads=[*payloads, *more])
 
-    async def retry(self, stored: StoredRun) -> Started:
-        """A new run that goes on where an ended one failed. Raises `ConflictError` while it is under way."""
-        run = _ended(stored)
-        plan = await self._plans.of_run(run.origin)
-        return await self._again(plan, run, seeds_for_retry(run), version=run.origin.version, inputs=None)
+    async def retry(self, stored: StoredRun, *, key: str | None = None) -> Started:
+        """A new run that goes on where an ended one failed; the same ``key`` for the same run gives that new run again.
 
-    async def rerun(
-        self, stored: StoredRun, from_node: NodeId | None, *, inputs: JsonValue | None = None, latest: bool = False
-    ) -> Started:
-        """A new run that takes over what lies before ``from_node``, or nothing; with ``latest``, of the present version.
-
-        The old inputs are fitted to that version: what it does not declare is left out, and its defaults are filled in.
-        Raises `ConflictError` while the run is under way, `RequestError` for an unknown node or inputs that don't fit.
+        Raises `ConflictError` while the old one is under way.
         """
         run = _ended(stored)
-        origin, version = run.origin, run.origin.version
-        if latest and origin.definition is None:
+        origin = self._origin_after(run, None if key is None else retry_key(run.id, key))
+        if (before := await self._made_before(origin)) is not None:
+            return before
+        plan = await self._plans.of_run(run.origin)
+        return await self._begin_after(run, plan, origin, seeds_for_retry(run))
+
+    async def is_to_be_retried(self, run: Run, *, key: str | None = None) -> bool:
+        """Whether a run of many is one to go on with: not if it was retried or rerun before, or is itself such a retry.
+
+        What was done with this very ``key`` does not count as before, so that the same call gives the same answer.
+        """
+        if key is None:
+            return not await self._store.children_of(run.id)
+        if run.origin.retry_of is not None and run.origin.start_key == retry_key(run.origin.retry_of, key):
+            return False
+        if not await self._store.children_of(run.id):
+            return True
+        return await self._store.find_start(run.origin.pipeline_id, retry_key(run.id, key)) is not None
+
+    async def rerun(self, stored: StoredRun, rerun: Rerun) -> Started:
+        """A new run of what ``rerun`` says; one whose key was used before with this run gives that new run again.
+
+        The old inputs are fitted to the latest version: what it does not declare is left out, and its defaults are filled in.
+        Raises `ConflictError` while the run is under way, `RequestError` for an unknown node, inputs that don't fit or a key
+        used with another body.
+        """
+        run = _ended(stored)
+        start_key = None if rerun.key is None else f"rerun:{run.id}:{rerun.key}"
+        origin = self._origin_after(run, start_key, rerun.body)
+        if (before := await self._made_before(origin)) is not None:
+            return before
+        if rerun.latest and origin.definition is None:
             pipeline = await self._store.pipeline_by_id(origin.pipeline_id)
             if pipeline is None:
                 raise NotFoundError("pipeline", origin.pipeline)
-            version = pipeline.version
-        plan = await self._plans.of_run(replace(origin, version=version))
-        seeds = Seeds() if from_node is None else seeds_for_rerun(plan, run, from_node)
+            origin = replace(origin, version=pipeline.version)
+        plan = await self._plans.of_run(origin)
+        seeds = Seeds() if rerun.from_node is None else seeds_for_rerun(plan, run, rerun.from_node)
         usable = {node_id: state for node_id, state in seeds.nodes.items() if node_id in plan.root.nodes}
         loops = tuple(loop for loop in seeds.loops if NodeId(loop) in usable)
-        if inputs is None and version != origin.version:
+        inputs, payloads = rerun.inputs, list[Payload]()
+        if inputs is None and origin.version != run.origin.version:
             inputs = checked_inputs(plan.inputs, await self._value_of(run, origin.inputs), is_strict=False)
-        return await self._again(plan, run, Seeds(usable, loops), version=version, inputs=inputs)
+        if inputs is not None:
+            kept, payloads = self._keep(checked_inputs(plan.inputs, inputs, is_strict=True))
+            origin = replace(origin, inputs=kept)
+        return await self._begin_after(run, plan, origin, Seeds(usable, loops), payloads)
 
     async def cancel(self, stored: StoredRun, *, reason: str, live_owners: tuple[str, ...]) -> bool:
         """Ask a run to stop; False if it has ended already. Returns once the wish can't be lost."""
@@ -181,7 +221,7 @@ class Runs:
             run_id=run.id,
             instance=Instance(""),
             attempt=0,
-            kind="cancel",
+            kind=CANCEL,
             body={"reason": reason},
             at=self._clock(),
         )
@@ -190,25 +230,35 @@ class Runs:
             self._bus.publish(replica_topic(stored.owner), InboxGrew(run.id))
         return was_kept
 
-    async def _again(self, plan: Plan, old: Run, seeds: Seeds, *, version: int, inputs: JsonValue | None) -> Started:
-        run_id = RunId(self._ids())
-        kept_inputs: Stored = old.origin.inputs
-        payloads: list[Payload] = []
-        if inputs is not None:
-            kept_inputs, payloads = self._keep(checked_inputs(plan.inputs, inputs, is_strict=True))
-        origin = replace(
+    def _origin_after(self, old: Run, start_key: str | None, body: bytes | None = None) -> RunOrigin:
+        return replace(
             old.origin,
-            id=run_id,
-            version=version,
-            inputs=kept_inputs,
+            id=RunId(self._ids()),
             created_at=self._clock(),
-            start_key=None,
-            body_hash=None,
+            start_key=start_key,
+            body_hash=None if start_key is None or body is None else sha256(body).hexdigest(),
             attempt=old.origin.attempt + 1,
             retry_of=old.id,
         )
-        nodes = await self._taken_over(old, run_id, seeds)
-        return await self._engine.start(plan, origin, seeds=nodes, payloads=payloads)
+
+    async def _made_before(self, origin: RunOrigin) -> Started | None:
+        """The start that used the key first. The commit would tell as well, but only where there is room for one more run."""
+        if origin.start_key is None:
+            return None
+        found = await self._store.find_start(origin.pipeline_id, origin.start_key)
+        if found is None:
+            return None
+        started = Started(found[0], None, found[1])
+        _check_key(started, origin)
+        return started
+
+    async def _begin_after(
+        self, old: Run, plan: Plan, origin: RunOrigin, seeds: Seeds, payloads: Sequence[Payload] = ()
+    ) -> Started:
+        nodes = await self._taken_over(old, origin.id, seeds)
+        started = await self._engine.start(plan, origin, seeds=nodes, payloads=payloads)
+        _check_key(started, origin)
+        return started
 
     async def _taken_over(self, old: Run, new: RunId, seeds: Seeds) -> Mapping[NodeId, NodeState]:
         """What the new run begins with, made to last as long as it: the old run may be deleted before."""
@@ -257,6 +307,11 @@ class Runs:
         check_value(value)
         stored, payload = as_kept(value, inline_bytes=0, new_id=self._ids)
         return stored, [] if payload is None else [payload]
+
+
+def retry_key(run_id: RunId, key: str) -> str:
+    """The start key of a retry that was asked for with an ``Idempotency-Key``."""
+    return f"retry:{run_id}:{key}"
 
 
 def _gone(run_id: RunId) -> NotFoundError:

@@ -33,6 +33,9 @@ POLL_S = 1.0
 BATCH = 500
 """How many schedules are fired in one round."""
 
+NOTE_TRIES = 5
+"""How often a firing is noted anew because the schedule was moved on at the same moment."""
+
 RECONCILE_S = 60.0
 """How often all pipelines are looked at even if none is known to have changed: another replica may have changed one."""
 
@@ -113,6 +116,23 @@ class Scheduler:
             return None
         dues = due_times(trigger, moment - LATE, moment, default_timezone=self._default_timezone)
         return _millis(dues[-1]) if dues else None
+
+    async def note_firing(self, record: PipelineRecord, trigger_id: str, due: Millis, run_id: RunId) -> None:
+        """Remember as the last firing what was started for a due time by somebody else. Safe to repeat, and in any order.
+
+        What the store does not take is told and forgotten: the run is under way all the same.
+        """
+        try:
+            for _ in range(NOTE_TRIES):
+                schedule = await self._store.read_schedule(record.id, trigger_id)
+                if schedule is None or not _is_news(schedule, due, run_id):
+                    return
+                noted = replace(schedule, last_due=due, last_run=run_id, rev=schedule.rev + 1)
+                if await self._store.save_schedule(noted, expected_rev=schedule.rev):
+                    return
+        except (StoreError, UnavailableError) as error:
+            facts = {"pipeline": record.name, "trigger": trigger_id, "run": run_id, "reason": str(error)}
+            logger.warning("the last firing of a trigger can't be noted", extra=facts)
 
     async def _reconcile(self) -> None:
         """Make a schedule for each enabled time trigger of an active pipeline, and none for the rest."""
@@ -212,7 +232,9 @@ class Scheduler:
         record = await self._store.pipeline_by_id(left.pipeline_id)
         trigger = None if record is None else await self._trigger(record, left.trigger_id)
         if record is not None and trigger is not None and record.status is PipelineStatus.ACTIVE:
-            await self._start(record, trigger, left.due)
+            run_id = await self._start(record, trigger, left.due)
+            if run_id is not None:
+                await self.note_firing(record, left.trigger_id, left.due, run_id)
 
     async def _trigger(self, record: PipelineRecord, trigger_id: str) -> TimeTrigger | None:
         return next((each for each in await self._time_triggers(record) if each.id == trigger_id), None)
@@ -260,6 +282,13 @@ class Scheduler:
                 extra={"pipeline": record.name, "trigger": trigger.id, "reason": str(error)},
             )
             return None
+
+
+def _is_news(schedule: Schedule, due: Millis, run_id: RunId) -> bool:
+    """Whether a firing is later than the last that is known, or says more of it."""
+    if schedule.last_due is None or schedule.last_due < due:
+        return True
+    return schedule.last_due == due and schedule.last_run != run_id
 
 
 def _millis(moment: datetime) -> Millis:

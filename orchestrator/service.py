@@ -43,9 +43,10 @@ from orchestrator.node_reports import NodeReports, ReportParts
 from orchestrator.observer import NoObserver, Observer
 from orchestrator.outage import StoreOutage
 from orchestrator.outbox_upkeep import OutboxUpkeep
+from orchestrator.packaged_types import PackagedTypes
 from orchestrator.payload_exchange import PayloadExchange
 from orchestrator.pipelines import Pipelines
-from orchestrator.plans import Plans
+from orchestrator.plans import Plans, change_of
 from orchestrator.platform_reports import PlatformReports
 from orchestrator.preparation import Preparer
 from orchestrator.publisher import Publisher, RunEventSink
@@ -121,6 +122,7 @@ class Orchestrator:
     registry: Registry
     engine: Engine
     plans: Plans
+    packaged_types: PackagedTypes
     pipelines: Pipelines
     runs: Runs
     scheduler: Scheduler
@@ -163,6 +165,7 @@ class Orchestrator:
             try:
                 # An import that began since the store was opened has seen our lease, or else we see its mark.
                 await self.store.require_whole()
+                await self.packaged_types.catch_up()
                 await self.event_triggers.load()
                 async with _going_on(self._work_to_the_end()):
                     try:
@@ -183,6 +186,7 @@ class Orchestrator:
             "wake-ups": self.wake_ups.run,
             "keeper": self.keeper.run,
             "event triggers": self.event_triggers.run,
+            "node types": self.packaged_types.run,
         }
 
     def _work_until_it_stops(self) -> Work:
@@ -212,9 +216,10 @@ async def build_orchestrator(parts: Parts) -> Orchestrator:
     options, clock = parts.options, parts.clock
     ids = IdSource(clock)
     circumstances = circumstances_of(options)
-    plans = Plans(parts.store, parts.registry, circumstances)
-    tokens = AttemptTokens(await parts.store.secret_key("attempt-tokens"))
     outage = StoreOutage()
+    packaged_types = PackagedTypes(parts.store, parts.registry, on_change=lambda: plans.forget(), outage=outage)
+    plans = Plans(parts.store, parts.registry, circumstances, catch_up=packaged_types.catch_up)
+    tokens = AttemptTokens(await parts.store.secret_key("attempt-tokens"))
     event_triggers = EventTriggers(parts.store, outage=outage)
     news = {audience: asyncio.Event() for audience in Audience}
 
@@ -268,11 +273,18 @@ async def build_orchestrator(parts: Parts) -> Orchestrator:
         bus=parts.bus,
         types=parts.registry,
         circumstances=lambda: circumstances,
+        look_at_types=packaged_types.look,
         on_change=changed,
         clock=clock,
         ids=ids,
     )
-    event_starts = EventStarts(pipelines=pipelines, runs=runs, triggers=event_triggers, due_at=scheduler.due_at)
+    event_starts = EventStarts(
+        pipelines=pipelines,
+        runs=runs,
+        triggers=event_triggers,
+        due_at=scheduler.due_at,
+        note_firing=scheduler.note_firing,
+    )
     sinks: dict[Audience, RunEventSink] = {Audience.HERE: event_starts}
     if parts.run_event_sink is not None:
         sinks[Audience.OUTSIDE] = parts.run_event_sink
@@ -283,6 +295,7 @@ async def build_orchestrator(parts: Parts) -> Orchestrator:
         registry=parts.registry,
         engine=engine,
         plans=plans,
+        packaged_types=packaged_types,
         pipelines=pipelines,
         runs=runs,
         scheduler=scheduler,
@@ -340,7 +353,13 @@ def _build_effects(parts: Parts, tokens: AttemptTokens, ids: IdSource, outage: S
         store=parts.store,
         bus=parts.bus,
         executors=parts.executors,
-        preparer=Preparer(tokens, options.secret_names, lambda: secrets.token_hex(16), traces=options.traces),
+        preparer=Preparer(
+            tokens,
+            options.secret_names,
+            lambda: secrets.token_hex(16),
+            change_of=lambda node_type: change_of(node_type.name, node_type.version, parts.registry),
+            traces=options.traces,
+        ),
         gate=FairGate(options.inline_effects),
         clock=parts.clock,
         ids=ids,

@@ -7,9 +7,11 @@ from typing import Protocol
 
 import orjson
 
+from eventing.datarefs import PAYLOAD_MOST
+from flume.errors import TooLargeError
 from flume.values import JsonValue
 from orchestrator.records import inline
-from orchestrator.state import Inline, PayloadRef, ScopeOutput, SingleOutput, Stored
+from orchestrator.state import NULL, Inline, PayloadRef, ScopeOutput, SingleOutput, Stored
 from orchestrator.store import Payload, RunStore
 
 MAX_INLINE_BYTES = 64 * 1024
@@ -17,6 +19,9 @@ MAX_INLINE_BYTES = 64 * 1024
 
 MAX_INLINE_RUN_BYTES = 1024 * 1024
 """Once a run keeps this much inline, every further value is stored apart."""
+
+MAX_VALUE_BYTES = PAYLOAD_MOST
+"""A value above this is not kept at all, whoever made it: as much as functions may give."""
 
 SMALL_BYTES = 512
 """Values up to this are kept inline whatever the run holds: a reference would be no smaller."""
@@ -147,7 +152,10 @@ class RunValues:
             self._cache.drop(payload_id)
 
     def keep(self, value: JsonValue, *, inline_bytes: int, new_id: Callable[[], str]) -> tuple[Stored, Payload | None]:
-        """A checked value as a run keeps it, and the payload to store with it, if any. ``inline_bytes`` is what the run holds."""
+        """A checked value as a run keeps it, and the payload to store with it, if any. ``inline_bytes`` is what the run holds.
+
+        Raises `TooLargeError` above `MAX_VALUE_BYTES`.
+        """
         stored, payload = as_kept(value, inline_bytes=inline_bytes, new_id=new_id)
         if isinstance(stored, PayloadRef):
             self.remember(stored, value)
@@ -157,10 +165,21 @@ class RunValues:
 def as_kept(value: JsonValue, *, inline_bytes: int, new_id: Callable[[], str]) -> tuple[Stored, Payload | None]:
     """A checked value as a run keeps it, and the payload to store with it, if any; see `RunValues.keep`."""
     kept = inline(value)
+    if kept.size > MAX_VALUE_BYTES:
+        raise TooLargeError("the value", MAX_VALUE_BYTES)
     if kept.size <= SMALL_BYTES or (kept.size <= MAX_INLINE_BYTES and inline_bytes + kept.size <= MAX_INLINE_RUN_BYTES):
         return kept, None
     ref = PayloadRef(new_id(), kept.size)
     return ref, Payload(ref.id, kept.encoded)
+
+
+def size_of_output(output: ScopeOutput | None) -> int:
+    """Bytes of JSON of the values in a scope's result, without loading any."""
+    if output is None:
+        return NULL.size
+    return (
+        output.value.size if isinstance(output, SingleOutput) else sum(value.size for value in output.values.values())
+    )
 
 
 class HeldValues:

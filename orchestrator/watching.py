@@ -70,12 +70,13 @@ class Announcer:
             for topic in topics:
                 self._bus.publish(topic, message)
         if commit.logs:
-            self._announce_logs(run, commit.logs)
+            self.announce_logs(run, commit.logs)
         self._observer.advanced(plan, commit)
         for watch in self._watches.get(run.id, ()):
             watch.see(run, commit.rev)
 
-    def _announce_logs(self, run: Run, lines: tuple[LogLine, ...]) -> None:
+    def announce_logs(self, run: Run, lines: tuple[LogLine, ...]) -> None:
+        """Tell everyone of lines that are stored."""
         for topic in (run_topic(run.id), logs_topic(run.origin.namespace)):
             if self._bus.has_watchers(topic):
                 self._bus.publish(topic, LogsWritten(run.id, lines, run.origin.pipeline))

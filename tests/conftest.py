@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 from eventing.invocations import Invocation
 from flume.ids import Instance, NodeId, RunId
@@ -23,6 +24,9 @@ pytest_plugins = (
 # The same examples in every run; `--hypothesis-profile=default` looks for others.
 settings.register_profile("same-examples", derandomize=True, deadline=None)
 settings.load_profile("same-examples")
+# Hypothesis tries constants out of those modules of ours that a process has loaded, so examples would depend on how tests
+# are spread over processes. Finding the constants takes seconds, too.
+providers.is_local_module_file = lambda file: False
 
 
 @pytest.hookimpl(wrapper=True)

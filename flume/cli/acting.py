@@ -1,13 +1,18 @@
 """What people do with runs and pipelines on a server, and how it is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from flume.cli.client import Client
+from flume.cli.client import Client, new_key
 from flume.cli.options import Format
 from flume.cli.printing import age, print_done, print_table, print_text, print_value, say
 from flume.errors import RequestError
+from flume.values import JsonObject
+
+MAX_IDLE = 30
+"""How often in a row a server may have no room for any of many runs, before the rest is left alone."""
 
 
 def cancel_one(client: Client, run_id: str, reason: str, format: Format) -> None:
@@ -17,22 +22,59 @@ def cancel_one(client: Client, run_id: str, reason: str, format: Format) -> None
     print_done(f"run {done['id']} {outcome}", done, format)
 
 
-def on_many(client: Client, act: str, runs: Sequence[str], pipeline: str | None, format: Format) -> bool:
-    """Cancel or retry many runs; whether all could be. Raises `RequestError` unless either runs or a pipeline are named."""
-    if bool(runs) == (pipeline is not None):
+@dataclass(frozen=True, slots=True)
+class OnMany:
+    """What is done to many runs: ``cancel`` or ``retry`` those of these ids, or all of a pipeline.
+
+    The same ``key`` makes the same call safe to repeat: what was retried by it is not retried again.
+    """
+
+    act: str
+    runs: Sequence[str] = ()
+    pipeline: str | None = None
+    key: str = field(default_factory=new_key)
+
+
+def on_many(client: Client, wanted: OnMany, format: Format) -> bool:
+    """Cancel or retry many runs, waiting for a server that has too much to do; whether all could be.
+
+    Raises `RequestError` unless either runs or a pipeline are named.
+    """
+    if bool(wanted.runs) == (wanted.pipeline is not None):
         raise RequestError("name runs by their ids, or all of a pipeline with --pipeline")
-    body: dict[str, Any] = {"ids": list(runs)} if runs else {"filter": {"pipeline": pipeline}}
-    done = client.post(f"/api/v1/runs:{act}", body)
-    for each in done["items"]:
-        if not each["ok"]:
-            say(f"run {each['id']}: {each['error']['message']}")
-        elif format in (Format.TEXT, Format.WIDE):
-            print_text(f"run {each['id']} {'goes on as ' + each['run'] if act == 'retry' else each['status']}")
+    body: JsonObject = {"ids": list(wanted.runs)} if wanted.runs else {"filter": {"pipeline": wanted.pipeline}}
+    told: dict[str, dict[str, Any]] = {}
+    left: list[dict[str, Any]] = []
+    idle = 0
+    while idle < MAX_IDLE:
+        done = client.post_once(f"/api/v1/runs:{wanted.act}", body, key=wanted.key)
+        left = [each for each in done["items"] if "retryAfter" in each.get("error", {})]
+        news = [each for each in done["items"] if each["id"] not in told and each not in left]
+        told |= {each["id"]: each for each in news}
+        for each in news:
+            _tell(each, format)
+        if left:
+            # The same call again: what it did already it only tells again.
+            idle = 0 if news else idle + 1
+            if idle < MAX_IDLE:
+                client.clock.sleep(max(each["error"]["retryAfter"] for each in left))
+        elif done["nextCursor"] is None:
+            break
+        else:
+            body, idle = {**body, "cursor": done["nextCursor"]}, 0
     if format in (Format.JSON, Format.YAML):
-        print_value(done, format)
-    if done["hasMore"]:
-        say("there are more; call again")
-    return all(each["ok"] for each in done["items"])
+        print_value({"items": [*told.values(), *left]}, format)
+    if left:
+        again = f" with --key {wanted.key}" if wanted.act == "retry" else ""
+        say(f"{left[0]['error']['message']}; runs that are left: {len(left)}; call again{again}")
+    return all(each["ok"] for each in told.values()) and not left
+
+
+def _tell(item: Mapping[str, Any], format: Format) -> None:
+    if not item["ok"]:
+        say(f"run {item['id']}: {item['error']['message']}")
+    elif format in (Format.TEXT, Format.WIDE):
+        print_text(f"run {item['id']} {'goes on as ' + item['run'] if 'run' in item else item['status']}")
 
 
 def set_state(client: Client, pipeline: str, act: str, trigger: str | None, format: Format) -> None:

@@ -10,10 +10,10 @@ from console.assets import Assets, NotBuiltError
 from console.engine import Engine
 from console.gate import Doors
 from eventing.http_serving import listen
+from flume.cli.addresses import address_of
 from flume.cli.interrupts import run_interruptible
 from flume.cli.logging import configure_logging
 from flume.cli.printing import say
-from flume.cli.serving import address_of
 from flume.cli.settings import Settings, read_settings, split_list
 from orchestrator.api.access import Access, access_for, knows_host
 from orchestrator.api.hosts import is_loopback

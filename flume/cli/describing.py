@@ -22,7 +22,7 @@ def describe_record(client: Client, kind: Described, name: str, format: Format) 
         case Described.PIPELINE:
             _print_pipeline(client, record)
         case Described.RUN:
-            _print_run(record)
+            _print_run(client, record)
         case Described.FUNCTION:
             _print_function(record)
         case Described.TRIGGER | Described.NODE:
@@ -108,7 +108,7 @@ def _print_pipeline(client: Client, record: Mapping[str, Any]) -> None:
     print_text("\n" + client.text(f"/api/v1/pipelines/{_quoted(record['name'])}"))
 
 
-def _print_run(record: Mapping[str, Any]) -> None:
+def _print_run(client: Client, record: Mapping[str, Any]) -> None:
     version = "test run" if record["test"] else f"version {record['pipelineVersion']}"
     print_fields(
         {
@@ -116,6 +116,7 @@ def _print_run(record: Mapping[str, Any]) -> None:
             "pipeline": f"{record['pipeline']} ({version})",
             "status": record["status"],
             "error": _error(record["error"]) if record["error"] else "",
+            "last error told": "" if record["completedAt"] else _last_error_line(client, record["id"]),
             "trigger": record["trigger"]["id"],
             "retry of": record["retryOf"],
             "created": record["createdAt"],
@@ -128,6 +129,12 @@ def _print_run(record: Mapping[str, Any]) -> None:
     print_table(rows, ["node", "type", "state"])
     if record["output"] is not None:
         print_text(f"\noutput:\n{as_json(record['output'])}")
+
+
+def _last_error_line(client: Client, run_id: str) -> str:
+    """What the log says last of a run that goes wrong: one that stands still says why there alone."""
+    found = client.get("/api/v1/logs", run=run_id, level="error", limit=1)["items"]
+    return f"{found[0]['node']}: {found[0]['message']}" if found else ""
 
 
 def _print_function(record: Mapping[str, Any]) -> None:

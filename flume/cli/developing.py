@@ -60,7 +60,8 @@ def develop(session: Session) -> int:
 
 async def _develop(settings: Settings, session: Session, stopping: asyncio.Event) -> None:
     mongodb_url = mongodb_url_of(settings, is_enough=False)
-    async with prepared(settings, session.host, mongodb_url=mongodb_url) as ready:
+    # Who develops may well have the settings of a cluster at hand, for `flume render` and for what speaks to it.
+    async with prepared(settings, session.host, mongodb_url=mongodb_url, may_be_on_cluster=False) as ready:
         workspace = Workspace(ready.orchestrator, session.paths, say, make_describer().describe, ready.refresh)
         workspace.load_nodes()
         # Here, because only a server needs it, and it takes a while to import.

@@ -26,14 +26,19 @@ class Elsewhere:
     address_of: Callable[[Invocation], str]
 
 
-def elsewhere_of(settings: Settings) -> Elsewhere | None:
-    """The functions of a cluster, if the settings say that they are there. Raises `SettingError` for a broker without address."""
+def elsewhere_of(settings: Settings, *, may_be_on_cluster: bool = True) -> Elsewhere | None:
+    """The functions of a cluster, if the settings say that they are there; those of a broker, if they name one.
+
+    ``may_be_on_cluster`` False: whatever the settings say of a cluster is meant for others. Raises `SettingError` for a broker of
+    a cluster without address.
+    """
     is_by_broker = settings.dispatch == "broker"
-    if settings.is_on_cluster and is_by_broker and not settings.broker_url:
+    is_on_cluster = may_be_on_cluster and settings.is_on_cluster
+    if is_on_cluster and is_by_broker and not settings.broker_url:
         raise SettingError(
             "BROKER_URL", "expected the broker's address, since K8S_NAMESPACE and FLUME_DISPATCH=broker are set"
         )
-    if not settings.is_on_cluster and not (is_by_broker and settings.broker_url):
+    if not is_on_cluster and not (is_by_broker and settings.broker_url):
         return None
     return Elsewhere(
         function_of=partial(_function_of, settings.models_file, shares_models=bool(settings.llm_url)),

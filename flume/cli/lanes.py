@@ -8,13 +8,14 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eventing.attempts import OpenAttempts
 from eventing.function_status import FunctionStatus
-from eventing.invocations import Answer, Executor, Invocation, Reports
+from eventing.invocations import Answer, Executor, Failed, Invocation, Reports
 from flume.cli.elsewhere import Elsewhere
 from flume.cli.gates import Gates, gates_elsewhere
 from flume.expressions import conceal
@@ -22,6 +23,7 @@ from flume.nodes.node import NodeSettings
 from flume.nodes.registry import Registry
 from flume.nodes.types import NodeType
 from flume.secret_values import SECRET_PREFIX, secrets_for
+from orchestrator.packaged_types import is_packaged
 
 if TYPE_CHECKING:
     from eventing.broker import Disorder
@@ -178,7 +180,12 @@ class FunctionLanes:
         else:
             sender = DirectSender(calls, depot)
         self._functions = functions
-        return RemoteExecutor(sender, self.attempts, gate_of=Gates(functions.capacity))
+        return RemoteExecutor(
+            sender,
+            self.attempts,
+            gate_of=Gates(functions.capacity),
+            function_of=partial(_own_function, self._options.registry),
+        )
 
     async def _through_broker(
         self, orchestrator: "Orchestrator", calls: "FunctionCalls", depot: "DataDepot"
@@ -230,6 +237,17 @@ class FunctionLanes:
             "ENGINE_URL": url,
             **({"REDIS_URL": self._options.redis_url} if self._options.redis_url else {}),
         }
+
+
+def _own_function(registry: Registry, order: Invocation) -> str | Failed:
+    """No name: a function of this machine is found by its type. For an image there is none."""
+    name = order.node_type.name
+    if not is_packaged(registry, name):
+        return ""
+    message = (
+        f"node type '{name}' is an image, and this server runs none: it has to be told of the cluster or the broker"
+    )
+    return Failed("start-failed", f"{message} whose functions it may call (K8S_NAMESPACE, BROKER_URL)")
 
 
 @asynccontextmanager

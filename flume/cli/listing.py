@@ -1,11 +1,12 @@
 """``flume get``: what is on a server, as tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flume.cli.client import Client, ServerError
+from flume.cli.absence import PAUSE_S
+from flume.cli.client import Client, ServerError, ServerEvent
 from flume.cli.options import Format, Listed
 from flume.cli.printing import age, print_table, print_text, print_value, say, took
 from flume.durations import parse_duration
@@ -160,7 +161,7 @@ def of_most(count: int, most: int | None) -> str:
 
 def watch_namespace(client: Client) -> None:
     """Print a line for each change of a run, a pipeline or a function, until interrupted."""
-    for event in client.events("/api/v1/events"):
+    for event in _changes(client):
         at = datetime.now().strftime("%H:%M:%S")
         if event.name == "run":
             print_text(f"{at}  run {event.data['id']}  {event.data['pipeline']}  {event.data['status']}")
@@ -170,6 +171,13 @@ def watch_namespace(client: Client) -> None:
             function = event.data
             counts = f"{function['ready']} ready, {function['inFlight']} in flight"
             print_text(f"{at}  function {function['name']}  {function['status']}: {counts}")
+
+
+def _changes(client: Client) -> Iterator[ServerEvent]:
+    while True:
+        yield from client.events("/api/v1/events")
+        # The server ends this stream only when it stops.
+        client.clock.sleep(PAUSE_S)
 
 
 def orchestrator_records(client: Client) -> list[Record]:

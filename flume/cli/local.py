@@ -46,6 +46,7 @@ class Composition:
     ``data`` None: a store that is gone when the process ends. ``mongodb_url``: a server that keeps everything instead.
     ``on_line`` is told what function processes print: the name of the node type, and a line. ``is_reachable``: answers can come
     over HTTP, so that functions may be elsewhere; ``elsewhere`` says how they are found there, None: as the settings say.
+    ``may_be_on_cluster`` False: what the settings say of a cluster, its functions and PingSources, is meant for others.
     ``disorder`` is what a broker of this process does, and another ``clock`` than this machine's is one that jumps, for tests.
     """
 
@@ -59,6 +60,7 @@ class Composition:
     crash_point: Callable[[str], None] = lambda name: None
     is_reachable: bool = False
     elsewhere: Elsewhere | None = None
+    may_be_on_cluster: bool = True
     disorder: "Disorder | None" = None
     mongodb_url: str = field(default="", repr=False)
     clock: Clock = wall_clock
@@ -142,11 +144,14 @@ def _run_event_sink(composition: Composition) -> AbstractAsyncContextManager[Run
 
 def _dispatch_of(composition: Composition) -> Dispatch:
     settings = composition.settings
+    elsewhere = composition.elsewhere
+    if elsewhere is None and composition.is_reachable:
+        elsewhere = elsewhere_of(settings, may_be_on_cluster=composition.may_be_on_cluster)
     return Dispatch(
         is_by_broker=settings.dispatch == "broker",
         broker_url=settings.broker_url,
         engine_url=settings.engine_url,
-        elsewhere=(composition.elsewhere or elsewhere_of(settings)) if composition.is_reachable else None,
+        elsewhere=elsewhere if composition.is_reachable else None,
         disorder=composition.disorder,
     )
 
@@ -175,10 +180,14 @@ def options_of(settings: Settings, composition: Composition) -> Options:
         limits=Limits(runs=settings.max_runs, memory_bytes=memory_bound(settings.max_memory_mib)),
         grace_s=settings.grace,
         fires_schedules=composition.fires_schedules,
-        is_fired_elsewhere=has_ping_source if settings.cron == "pingsource" else _never,
+        is_fired_elsewhere=has_ping_source if _has_ping_sources(settings, composition) else _never,
         traces=bool(settings.otlp_endpoint),
         version=flume.__version__,
     )
+
+
+def _has_ping_sources(settings: Settings, composition: Composition) -> bool:
+    return settings.cron == "pingsource" and composition.may_be_on_cluster
 
 
 def _never(schedule: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flume.cli.client import Client
+from flume.cli.following import events_of
 from flume.cli.listing import moment
 from flume.cli.options import Format
 from flume.cli.printing import print_text, print_value
@@ -36,8 +37,7 @@ def print_logs(client: Client, wanted: Lines, format: Format, *, follow: bool = 
     elif wanted.query or wanted.pipeline or wanted.since or wanted.until:
         raise RequestError("-q, --pipeline, --since and --until search over all runs: leave the run out")
     elif follow:
-        path = f"/api/v1/runs/{quote(wanted.run, safe='')}/logs"
-        for event in client.events(path, node=wanted.node, level=wanted.level, follow="true"):
+        for event in events_of(client, wanted.run, "logs", node=wanted.node, level=wanted.level, follow="true"):
             print_text(_line(event.data))
         return
     else:

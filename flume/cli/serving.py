@@ -7,23 +7,23 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 
 from starlette.types import ASGIApp
 
 import flume
 from eventing.http_serving import listen
+from flume.cli.addresses import address_of, who_listens
 from flume.cli.elsewhere import Elsewhere
 from flume.cli.interrupts import run_interruptible
 from flume.cli.local import Composition, put_together
 from flume.cli.logging import configure_logging
 from flume.cli.printing import line_of_function, say
 from flume.cli.settings import Settings, read_secrets, read_settings, split_list
-from flume.cli.stores import mongodb_url_of, place_of
+from flume.cli.store_wait import wait_for_store
+from flume.cli.stores import mongodb_url_of, open_store, place_of
 from flume.errors import SettingError, UnavailableError
 from orchestrator.api.access import Access, access_for
 from orchestrator.api.app import create_app
-from orchestrator.api.hosts import bracketed
 from orchestrator.api.server import ADDRESS, serve
 from orchestrator.api.tokens import parse_tokens
 from orchestrator.engine import DRAIN_S
@@ -33,9 +33,6 @@ from orchestrator.observer import Observer, Observers
 from orchestrator.service import Orchestrator
 
 logger = logging.getLogger(__name__)
-
-EVERYWHERE = ("0.0.0.0", "::", "")
-"""Addresses that mean all of a machine's; a link has to name one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class Prepared:
         try:
             return listen(self.host, port, setting=ADDRESS)
         except SettingError as error:
-            who = await asyncio.to_thread(_who_listens, self.host, port)
+            who = await asyncio.to_thread(who_listens, self.host, port)
             raise SettingError(error.variable, error.expected + who) from error
 
     @asynccontextmanager
@@ -122,6 +119,8 @@ def patience_of(settings: Settings) -> float:
 
 async def _run(settings: Settings, host: str, port: int, stopping: asyncio.Event) -> None:
     mongodb_url = mongodb_url_of(settings, is_enough=True)
+    if mongodb_url and settings.start_wait and not await _store_is_there(settings, mongodb_url, stopping):
+        return
     async with serving(settings, host, port, mongodb_url=mongodb_url) as server:
         place = place_of(settings, mongodb_url)
         say(f"flume {flume.__version__} at {server.url} (API at {server.url}/docs), data in {place}")
@@ -129,6 +128,12 @@ async def _run(settings: Settings, host: str, port: int, stopping: asyncio.Event
             say(f"{failure.source}: {failure.reason}")
         await stopping.wait()
         logger.info("stopping", extra={"runs": server.orchestrator.engine.active_count})
+
+
+async def _store_is_there(settings: Settings, mongodb_url: str, stopping: asyncio.Event) -> bool:
+    return await wait_for_store(
+        lambda: open_store(None, mongodb_url, settings.platform_database), settings.start_wait, stopping
+    )
 
 
 @asynccontextmanager
@@ -157,10 +162,12 @@ async def prepared(
     secrets: Mapping[str, str] | None = None,
     mongodb_url: str = "",
     elsewhere: Elsewhere | None = None,
+    may_be_on_cluster: bool = True,
 ) -> AsyncIterator[Prepared]:
     """An orchestrator and its API, put together on the data folder of ``settings``, or on a MongoDB.
 
-    ``elsewhere`` says how functions that others keep are found, None: as the settings say.
+    ``elsewhere`` says how functions that others keep are found, None: as the settings say. ``may_be_on_cluster`` False: what the
+    settings say of a cluster is meant for others.
 
     Raises `SettingError` for a host that needs tokens, `StoreError` for a store that can't be used.
     """
@@ -185,6 +192,7 @@ async def prepared(
                 on_line=_say_line_of_function,
                 is_reachable=True,
                 elsewhere=elsewhere,
+                may_be_on_cluster=may_be_on_cluster,
                 mongodb_url=mongodb_url,
             )
         ) as parts,
@@ -233,23 +241,3 @@ async def _until(listening: asyncio.Event, server: "asyncio.Task[None]") -> None
     waiting.cancel()
     await server
     raise UnavailableError("the server stopped before it took calls")
-
-
-def address_of(host: str, port: int) -> str:
-    """The URL of a server that listens there."""
-    return f"http://{'127.0.0.1' if host in EVERYWHERE else bracketed(host)}:{port}"
-
-
-def _who_listens(host: str, port: int) -> str:
-    """What is known of the program that has the port, and what can be done; empty if nobody answers."""
-    connection = HTTPConnection("127.0.0.1" if host in EVERYWHERE else host, port, timeout=1)
-    try:
-        connection.request("GET", "/openapi.json")
-        is_flume = b'"title":"Flume"' in connection.getresponse().read(2000)
-    # Whatever has the port may answer anything, or nothing.
-    except (OSError, HTTPException):
-        is_flume = False
-    finally:
-        connection.close()
-    who = "another Flume" if is_flume else "another program"
-    return f" ({who} has it); stop that one, or choose another port with --port"

@@ -136,7 +136,6 @@ class Settings(BaseSettings):
     )
     platform_database: str = Field(
         "flume",
-        min_length=1,
         validation_alias="DB_NAME",
         description="The database of MONGODB_URL that Flume uses; its collections are refused to nodes.",
     )
@@ -222,6 +221,12 @@ class Settings(BaseSettings):
         validation_alias="FLUME_MAX_MEMORY_MIB",
         description="MiB of memory beyond which runs are refused with 429; 0: none. Default: three quarters of what there is.",
     )
+    start_wait: float = Field(
+        0,
+        ge=0,
+        validation_alias="FLUME_START_WAIT",
+        description="Seconds that flume orchestrator waits at its start for a MongoDB that does not answer; 0: it ends at once.",
+    )
     grace: float = Field(
         10,
         ge=0,
@@ -259,6 +264,14 @@ class Settings(BaseSettings):
         if value and not _is_http_url(value):
             raise ValueError("expected a URL such as https://flume.example.org")
         return value.rstrip("/")
+
+    @field_validator("platform_database")
+    @classmethod
+    def _database_name(cls, value: str) -> str:
+        # What MongoDB takes, on whatever system it runs.
+        if not value or len(value.encode()) > 63 or set(value) & set('/\\. "$*<>:|?\0'):
+            raise ValueError('expected up to 63 bytes without spaces and any of / \\ . " $ * < > : | ?')
+        return value
 
     @field_validator("redis_url")
     @classmethod

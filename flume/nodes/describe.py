@@ -185,10 +185,16 @@ def _input_schema(node_class: type[Node]) -> JsonObject:
 
 def _schema(node_class: type[Node], model: type[BaseModel]) -> JsonObject:
     try:
-        return model.model_json_schema(by_alias=True)
+        return _schema_of(model)
     except PydanticUserError as error:
         reason = str(error).splitlines()[0]
         raise NodeClassError(node_class, f"{model.__name__} has no JSON Schema: {reason}") from error
+
+
+@lru_cache(maxsize=512)
+def _schema_of(model: Any) -> JsonObject:
+    # Kept, because a class is described anew for every registry and making its schema is nearly all of the work.
+    return model.model_json_schema(by_alias=True)  # type: ignore[no-any-return] # the checker does not take a class for hashable
 
 
 def _output_schema(node_class: type[Node]) -> JsonObject:

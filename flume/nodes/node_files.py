@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from traceback import extract_tb
@@ -43,6 +43,18 @@ class _UncachedLoader(SourceFileLoader):
 
     def path_stats(self, path: str) -> dict[str, int]:
         raise OSError("bytecode caching is off for node files")
+
+
+class _NodeFileFinder:
+    """Finds what node files import relatively: by a fresh look into the folder, to be loaded without bytecode like themselves."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Where a module of a node file's package is. None for all others, and for what is no Python file."""
+        if not name.startswith(_PREFIX):
+            return None
+        found = (FileFinder(folder, (_UncachedLoader, SOURCE_SUFFIXES)).find_spec(name) for folder in path or ())
+        return next((spec for spec in found if spec and spec.loader), None)
 
 
 def files_of(path: Path) -> list[Path]:
@@ -104,6 +116,9 @@ def _run(file: Path) -> tuple[list["type[Node]"], BaseException | None]:
 
 def _parent_module(folder: Path) -> str:
     """The name of a package that stands for the folder, so that relative imports find its files."""
+    if _NodeFileFinder not in sys.meta_path:
+        # Imports know no other place for a loader of one's own. It claims the names of node files alone.
+        sys.meta_path.insert(0, _NodeFileFinder)
     name = _PREFIX + sha256(str(folder).encode()).hexdigest()[:12]
     if name not in sys.modules:
         module = ModuleType(name, f"Node files in {folder}")

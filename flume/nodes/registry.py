@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +16,7 @@ from flume.errors import ConflictError, FlumeError, NotFoundError
 from flume.nodes.types import NodeType
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
     from flume.nodes.node import Node
 
@@ -278,7 +279,13 @@ class Registry:
 
 
 def _distribution(point: "EntryPoint") -> str:
-    return point.dist.name if point.dist is not None else ""
+    return "" if point.dist is None else _name_of(point.dist)
+
+
+@lru_cache(maxsize=64)
+def _name_of(distribution: "Distribution") -> str:
+    # Each look reads and parses all that a package says of itself, and one package may have dozens of entry points.
+    return distribution.name
 
 
 def _source(point: "EntryPoint") -> str:

@@ -1,11 +1,13 @@
 """The app: all routes together, behind the entrance that decides who may call them."""
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 import orjson
-from fastapi import Depends, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.api import (
@@ -20,6 +22,7 @@ from orchestrator.api import (
     invoke,
     logs,
     nodes,
+    packaged_types,
     pipeline_acts,
     pipeline_versions,
     pipelines,
@@ -53,6 +56,7 @@ _API = (
     pipelines,
     triggers,
     nodes,
+    packaged_types,
     functions,
     audit,
     secret_names,
@@ -75,6 +79,7 @@ def create_app(
     app = FastAPI(
         title="Flume",
         version=version,
+        routes=_routes(),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -87,19 +92,6 @@ def create_app(
     app.state.secret_names = SecretNames()
     app.state.public_url = access.public_url
     app.state.tokens = access.tokens
-    # The hot path first, since routes are tried in order, and without the dependencies that the others share.
-    app.include_router(invoke.router)
-    for part in _API:
-        app.include_router(part.router, dependencies=[Depends(known_parameters_only), Depends(current_namespace)])
-    # Asked by those who don't know yet which namespaces they have a right to.
-    app.include_router(about.router, dependencies=[Depends(known_parameters_only)])
-    app.include_router(platform_reports.router, dependencies=[Depends(known_parameters_only)])
-    # About all namespaces, and so for none.
-    app.include_router(cluster.router, dependencies=[Depends(known_parameters_only)])
-    app.include_router(hooks.router)
-    app.include_router(events.router)
-    app.include_router(dead_letters.router)
-    app.include_router(health.router)
     _add_description(app)
     install_problems(app)
 
@@ -109,6 +101,26 @@ def create_app(
 
     app.add_middleware(Entrance, access=access, exchange=exchange, has_room=lambda: orchestrator.engine.room > 0)
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """The routes of every app of this process, made once: all that FastAPI finds out about them takes a fifth of a second."""
+    whole = APIRouter()
+    # The hot path first, since routes are tried in order, and without the dependencies that the others share.
+    whole.include_router(invoke.router)
+    for part in _API:
+        whole.include_router(part.router, dependencies=[Depends(known_parameters_only), Depends(current_namespace)])
+    # Asked by those who don't know yet which namespaces they have a right to.
+    whole.include_router(about.router, dependencies=[Depends(known_parameters_only)])
+    whole.include_router(platform_reports.router, dependencies=[Depends(known_parameters_only)])
+    # About all namespaces, and so for none.
+    whole.include_router(cluster.router, dependencies=[Depends(known_parameters_only)])
+    whole.include_router(hooks.router)
+    whole.include_router(events.router)
+    whole.include_router(dead_letters.router)
+    whole.include_router(health.router)
+    return whole.routes
 
 
 def _add_description(app: FastAPI) -> None:

@@ -7,11 +7,11 @@ and console, and what others saved it can't change. Both are for administrators 
 import asyncio
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 
 from flume.pipeline import PipelineStatus
 from orchestrator.api.answers import json_response
-from orchestrator.api.context import Caller, TheCaller, TheOrchestrator
+from orchestrator.api.context import TheCaller, TheOrchestrator, require_all_namespaces
 from orchestrator.api.pipeline_presentation import definition_of
 from orchestrator.api.presentation import Record, to_json
 from orchestrator.api.run_models import Page, Shown
@@ -27,8 +27,9 @@ PAGE = 100
 class ClusterPipelineRecord(Shown):
     """A pipeline as its objects on a cluster are made of it.
 
-    ``definition`` is the present version's, ``version`` 0 and ``hash`` empty without one. ``eventKey`` lets senders that have
-    no token reach the pipeline's event address: treat it as a secret.
+    ``definition`` is the present version's, ``version`` 0 and ``hash`` empty without one. ``nodeTypes`` are those that it was
+    saved with, and their versions. ``eventKey`` lets senders that have no token reach the pipeline's event address: treat it as
+    a secret.
     """
 
     namespace: str
@@ -39,6 +40,7 @@ class ClusterPipelineRecord(Shown):
     managed_by: str
     disabled_triggers: list[str]
     definition: dict[str, Any]
+    node_types: dict[str, int]
     event_key: str
 
 
@@ -46,6 +48,13 @@ class ClusterPipelinePage(Page[ClusterPipelineRecord]):
     """Pipelines by namespace and name, and how many runs of all namespaces have not ended."""
 
     unfinished_runs: int
+
+
+class ClusterNodeTypeRecord(Shown):
+    """A node type that is an image. ``hash`` is another one as soon as it says something else."""
+
+    name: str
+    hash: str
 
 
 async def manager_of(
@@ -58,7 +67,7 @@ async def manager_of(
     """Who changes a pipeline: the API, unless the call says otherwise, which the operator alone may."""
     if manager is None:
         return API
-    _check_sees_all(caller, "Flume-Manager")
+    require_all_namespaces(caller, "Flume-Manager")
     return manager
 
 
@@ -78,11 +87,25 @@ async def list_cluster_pipelines(
     cursor: Annotated[str | None, Query(description="`nextCursor` of the page before.")] = None,
 ) -> Response:
     """Pipelines with definitions and the keys of their event addresses. For administrators of all namespaces."""
-    _check_sees_all(caller, "this call")
+    require_all_namespaces(caller, "this call")
     page = await orchestrator.store.list_pipelines(PipelineFilter(None), limit=limit, cursor=cursor)
     items = await asyncio.gather(*(_record(orchestrator, each) for each in page.items))
     unfinished = await orchestrator.store.count_unfinished()
     return json_response(to_json({"items": items, "nextCursor": page.cursor, "unfinishedRuns": unfinished}))
+
+
+@router.get(
+    "/api/v1/cluster/node-types",
+    summary="Node types that are images, for the operator",
+    response_class=Response,
+    responses={200: {"model": Page[ClusterNodeTypeRecord]}},
+)
+async def list_cluster_node_types(orchestrator: TheOrchestrator, caller: TheCaller) -> Response:
+    """The node types that were saved, by name, on one page. For administrators of all namespaces."""
+    require_all_namespaces(caller, "this call")
+    await orchestrator.packaged_types.catch_up()
+    items = [{"name": name, "hash": hash} for name, hash in orchestrator.packaged_types.hashes.items()]
+    return json_response(to_json({"items": items, "nextCursor": None}))
 
 
 async def _record(orchestrator: Orchestrator, record: PipelineRecord) -> Record:
@@ -97,10 +120,6 @@ async def _record(orchestrator: Orchestrator, record: PipelineRecord) -> Record:
         "managedBy": record.managed_by,
         "disabledTriggers": list(record.disabled_triggers),
         "definition": dict(definition),
+        "nodeTypes": {} if version is None else {name: each["version"] for name, each in version.node_types.items()},
         "eventKey": orchestrator.pipeline_keys.make(record.namespace, record.name),
     }
-
-
-def _check_sees_all(caller: Caller, what: str) -> None:
-    if not caller.administers_all:
-        raise HTTPException(403, f"{what} is for tokens of role admin that are bound to no namespace")

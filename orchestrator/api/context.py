@@ -82,6 +82,12 @@ async def administrator(request: Request) -> Caller:
     return caller
 
 
+def require_all_namespaces(caller: Caller, what: str) -> None:
+    """Raise `HTTPException` unless the caller is an administrator of all namespaces; ``what`` is for no one else."""
+    if not caller.administers_all:
+        raise HTTPException(403, f"{what} is for tokens of role admin that are bound to no namespace")
+
+
 TheOrchestrator = Annotated[Orchestrator, Depends(current_orchestrator)]
 TheCaller = Annotated[Caller, Depends(current_caller)]
 TheNamespace = Annotated[str, Depends(current_namespace)]

@@ -12,7 +12,7 @@ from eventing.bodies import read_body
 from orchestrator.api.answers import accepted, status_of, synchronous_answer, until_answered
 from orchestrator.api.context import NAMESPACE_PATTERN, Caller
 from orchestrator.api.last_call import last_call_of
-from orchestrator.api.parameters import hops, read_bounded, start_key, traceparent, wanted_wait_s
+from orchestrator.api.parameters import KEY, hops, read_bounded, start_key, traceparent, wanted_wait_s
 from orchestrator.api.query import NAMESPACE, namespace_by_hand
 from orchestrator.api.run_models import PROBLEM_ANSWERS, RunRecord, StartedRun
 from orchestrator.engine import Started
@@ -30,12 +30,7 @@ PREFER: dict[str, Any] = {
 
 _HEADERS: list[dict[str, Any]] = [
     PREFER,
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "The same key with the same body gives the same run; with another body it is an error.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    },
+    KEY,
     {
         "name": "Flume-Hops",
         "in": "header",

@@ -106,6 +106,7 @@ class NodeTestRecord(Shown):
 )
 async def list_node_types(orchestrator: TheOrchestrator) -> Response:
     """All node types by name, whole, on one page."""
+    await orchestrator.packaged_types.look()
     registry = orchestrator.registry
     items = [_type_record(registry, each) for each in registry.types()]
     failures = [{"name": each.name, "source": each.source, "reason": each.reason} for each in registry.failures]
@@ -120,6 +121,7 @@ async def list_node_types(orchestrator: TheOrchestrator) -> Response:
 )
 async def get_node_type(type: str, orchestrator: TheOrchestrator) -> Response:
     """A node type with its schemas, ports and lanes."""
+    await orchestrator.packaged_types.look()
     return json_response(to_json(_type_record(orchestrator.registry, orchestrator.registry.get(type))))
 
 
@@ -141,6 +143,7 @@ async def test_node(
     namespace: TheNamespace,
 ) -> Response:
     """Run a node with the given config and inputs, as the only node of a test run, and wait for it."""
+    await orchestrator.packaged_types.look()
     node_type = orchestrator.registry.get(type)
     check_value({"config": body.config, "inputs": body.inputs})
     started = await orchestrator.runs.test(namespace, TestRun(_document(node_type, body)))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterable
 from datetime import datetime
+from typing import Any
 
 from pydantic import AwareDatetime
 from starlette.datastructures import Headers
@@ -19,6 +20,14 @@ MAX_WAIT_S = 300.0
 
 MAX_KEY_LENGTH = 255
 
+KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key with the same body gives the same run; with another body it is an error.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+}
+"""How the description of the API tells of the header."""
+
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6}(?:\.\d{1,3})?)\"?(?=$|[,;\s])", re.ASCII | re.IGNORECASE)
 
 
@@ -33,14 +42,18 @@ def wanted_wait_s(headers: Headers) -> float:
     return 0.0 if found is None else min(float(found.group(1)), MAX_WAIT_S)
 
 
-def start_key(headers: Headers) -> str | None:
-    """The start key that ``Idempotency-Key`` stands for. Raises `RequestError` for one that is empty or too long."""
+def idempotency_key(headers: Headers) -> str | None:
+    """The caller's ``Idempotency-Key``. Raises `RequestError` for one that is empty or too long."""
     key = headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not 0 < len(key) <= MAX_KEY_LENGTH:
+    if key is not None and not 0 < len(key) <= MAX_KEY_LENGTH:
         raise RequestError(f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} characters", code="bad-key")
-    return f"key:{key}"
+    return key
+
+
+def start_key(headers: Headers) -> str | None:
+    """The start key that ``Idempotency-Key`` stands for. Raises `RequestError` as `idempotency_key` does."""
+    key = idempotency_key(headers)
+    return None if key is None else f"key:{key}"
 
 
 def hops(headers: Headers) -> int:

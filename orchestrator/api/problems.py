@@ -131,13 +131,13 @@ def flume_problem(request: Request, error: FlumeError) -> Response:
     status = _status_of(request, error)
     headers: dict[str, str] = {}
     more: dict[str, Any] = {}
+    wait_s = retry_after_s(error)
+    if wait_s is not None:
+        headers["Retry-After"] = str(wait_s)
     match error:
         case DefinitionError():
             more["problems"] = [each.as_json() for each in error.problems]
-        case UnavailableError():
-            headers["Retry-After"] = str(max(ceil(error.retry_after.total_seconds()), 1))
         case StoreError():
-            headers["Retry-After"] = str(STORE_RETRY_AFTER_S)
             logger.error("a call failed because of the store", extra={"path": request.url.path, "reason": str(error)})
         case _:
             pass
@@ -146,14 +146,30 @@ def flume_problem(request: Request, error: FlumeError) -> Response:
         more["pointer"] = pointer
     return problem(
         status,
-        # Its own code is that of a node's output; here it is a caller's value.
-        "bad-value" if isinstance(error, BadValueError) else error.code,
+        code_of(error),
         str(error),
         instance=request.url.path,
         hint=getattr(error, "hint", ""),
         headers=headers,
         **more,
     )
+
+
+def code_of(error: FlumeError) -> str:
+    """The code of an error of Flume's own in an answer."""
+    # Its own code is that of a node's output; here it is a caller's value.
+    return "bad-value" if isinstance(error, BadValueError) else error.code
+
+
+def retry_after_s(error: FlumeError) -> int | None:
+    """After how many seconds the same call may go well; None: it may not."""
+    match error:
+        case UnavailableError():
+            return max(ceil(error.retry_after.total_seconds()), 1)
+        case StoreError():
+            return STORE_RETRY_AFTER_S
+        case _:
+            return None
 
 
 def _status_of(request: Request, error: FlumeError) -> int:

@@ -40,9 +40,9 @@ async def cancel(orchestrator: Orchestrator, caller: Caller, stored: StoredRun, 
     return status
 
 
-async def retry(orchestrator: Orchestrator, caller: Caller, stored: StoredRun) -> Started:
+async def retry(orchestrator: Orchestrator, caller: Caller, stored: StoredRun, *, key: str | None = None) -> Started:
     """Retry a run and write it into the audit log. Raises `ConflictError` while it is under way."""
-    started = await orchestrator.runs.retry(stored)
+    started = await orchestrator.runs.retry(stored, key=key)
     change = Change("run.retry", f"runs/{stored.run.id}", stored.run.origin.namespace, after={"run": started.run_id})
     await orchestrator.audit.record(caller.actor, change)
     return started

@@ -294,6 +294,15 @@ class BulkBody(Taken):
 
     ids: list[str] | None = Field(default=None, min_length=1, max_length=MAX_BULK)
     filter: BulkFilter | None = None
+    cursor: str | None = Field(default=None, description="`nextCursor` of the answer before, with the same `filter`.")
+
+
+class BulkError(Shown):
+    """Why nothing was done to a run. ``not-tried``: one before it was refused for now, in ``retryAfter`` seconds perhaps not."""
+
+    code: str
+    message: str
+    retry_after: int | None = None
 
 
 class BulkResult(Shown):
@@ -303,14 +312,15 @@ class BulkResult(Shown):
     ok: bool
     status: RunStatus | None = None
     run: str | None = None
-    error: dict[str, str] | None = None
+    error: BulkError | None = None
 
 
 class BulkAnswer(Shown):
-    """One result per run. ``hasMore``: the filter finds further runs; call again."""
+    """One result per run. ``hasMore``: the filter may find further runs; ``nextCursor`` as ``cursor`` goes on with them."""
 
     items: list[BulkResult]
     has_more: bool
+    next_cursor: str | None
 
 
 PROBLEM_ANSWERS: dict[int | str, dict[str, Any]] = {

@@ -13,11 +13,11 @@ from flume.errors import RequestError
 from flume.ids import NodeId
 from flume.values import BadValueError, JsonValue, check_value
 from orchestrator.api import run_bulk, run_nodes
-from orchestrator.api.answers import accepted, json_response
+from orchestrator.api.answers import accepted, json_response, status_of
 from orchestrator.api.context import TheCaller, TheNamespace, TheOrchestrator
 from orchestrator.api.invoke import PREFER, START_ANSWERS, answer_start
 from orchestrator.api.loading import load_run, read_run
-from orchestrator.api.parameters import to_millis, wanted_wait_s
+from orchestrator.api.parameters import KEY, idempotency_key, to_millis, wanted_wait_s
 from orchestrator.api.presentation import started_record, summary_record, to_json
 from orchestrator.api.run_acts import cancel, retry
 from orchestrator.api.run_models import (
@@ -33,7 +33,8 @@ from orchestrator.api.run_models import (
 from orchestrator.api.run_nodes import RunIdInPath
 from orchestrator.auditing import Change
 from orchestrator.engine import Started
-from orchestrator.runs import TestRun
+from orchestrator.runs import Rerun, TestRun
+from orchestrator.service import Orchestrator
 from orchestrator.state import RunStatus
 from orchestrator.store import RunFilter, StoredRun
 
@@ -141,14 +142,15 @@ async def cancel_run(
     status_code=202,
     response_class=Response,
     responses={202: {"model": StartedRun}},
+    openapi_extra={"parameters": [KEY]},
 )
 async def retry_run(
-    run_id: RunIdInPath, orchestrator: TheOrchestrator, caller: TheCaller, namespace: TheNamespace
+    run_id: RunIdInPath, request: Request, orchestrator: TheOrchestrator, caller: TheCaller, namespace: TheNamespace
 ) -> Response:
     """Start a new run that goes on where this one, which has ended, failed."""
     stored = await read_run(orchestrator, namespace, run_id)
-    started = await retry(orchestrator, caller, stored)
-    return _started_again(started, stored)
+    started = await retry(orchestrator, caller, stored, key=idempotency_key(request.headers))
+    return await _started_again(orchestrator, started, stored)
 
 
 @router.post(
@@ -157,9 +159,11 @@ async def retry_run(
     status_code=202,
     response_class=Response,
     responses={202: {"model": StartedRun}},
+    openapi_extra={"parameters": [KEY]},
 )
 async def rerun_run(
     run_id: RunIdInPath,
+    request: Request,
     orchestrator: TheOrchestrator,
     caller: TheCaller,
     namespace: TheNamespace,
@@ -171,13 +175,18 @@ async def rerun_run(
     """
     stored = await read_run(orchestrator, namespace, run_id)
     wanted = body or RerunBody()
-    inputs = None if wanted.inputs is None else checked(wanted.inputs, "/inputs")
-    from_node = None if wanted.from_ is None else NodeId(wanted.from_)
-    started = await orchestrator.runs.rerun(stored, from_node, inputs=inputs, latest=wanted.version == "latest")
-    after = {"run": started.run_id, "from": from_node}
+    rerun = Rerun(
+        None if wanted.from_ is None else NodeId(wanted.from_),
+        None if wanted.inputs is None else checked(wanted.inputs, "/inputs"),
+        latest=wanted.version == "latest",
+        key=idempotency_key(request.headers),
+        body=await request.body(),
+    )
+    started = await orchestrator.runs.rerun(stored, rerun)
+    after = {"run": started.run_id, "from": rerun.from_node}
     change = Change("run.rerun", f"runs/{stored.run.id}", namespace, after=after)
     await orchestrator.audit.record(caller.actor, change)
-    return _started_again(started, stored)
+    return await _started_again(orchestrator, started, stored)
 
 
 def checked(value: JsonValue, pointer: str) -> JsonValue:
@@ -190,9 +199,9 @@ def checked(value: JsonValue, pointer: str) -> JsonValue:
     return value
 
 
-def _started_again(started: Started, stored: StoredRun) -> Response:
-    status = RunStatus.PENDING if started.run is None else started.run.status
-    return accepted(started.run_id, stored.run.origin.namespace, stored.run.origin.pipeline, status)
+async def _started_again(orchestrator: Orchestrator, started: Started, stored: StoredRun) -> Response:
+    origin = stored.run.origin
+    return accepted(started.run_id, origin.namespace, origin.pipeline, await status_of(orchestrator, started))
 
 
 router.include_router(run_bulk.router)

@@ -1,6 +1,6 @@
 """From a store to lines. However much there is, no more is in memory than a run without its items, or a payload.
 
-The order is always the same, so that stores with the same content give the same lines: keys, pipelines, each with its
+The order is always the same, so that stores with the same content give the same lines: keys, node types, pipelines, each with its
 versions, schedules, runs, each followed by all that is its own, payloads, what is to be published, the audit log.
 """
 
@@ -40,6 +40,8 @@ async def records_of(store: TransferStore, warn: Callable[[str], None]) -> Async
     for name, content in sorted((await store.stored_keys()).items()):
         if name != REDIS_KEY:
             yield Key(name, content)
+    for packaged in await store.read_packaged_types([*await store.packaged_type_hashes()]):
+        yield packaged
     present: set[PipelineId] = set()
     async for record in _pipelines(store, present):
         yield record

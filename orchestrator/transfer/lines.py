@@ -20,6 +20,7 @@ from orchestrator.store import (
     InboxEntry,
     LogLine,
     OutboxEntry,
+    PackagedTypeRecord,
     Payload,
     PipelineRecord,
     Schedule,
@@ -35,6 +36,7 @@ UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 KINDS: Mapping[type[Record], str] = {
     Key: "key",
+    PackagedTypeRecord: "node-type",
     PipelineRecord: "pipeline",
     VersionRecord: "version",
     Schedule: "schedule",
@@ -91,7 +93,9 @@ def _body(record: Record) -> Body:
             return {"run_id": record.run_id, **_fields(record.line)}
         case HeldPayload():
             return _from_payload(record)
-        case PipelineRecord() | VersionRecord() | Schedule() | InboxEntry() | OutboxEntry() | AuditEntry():
+        case PackagedTypeRecord() | PipelineRecord() | VersionRecord() | Schedule():
+            return _fields(record)
+        case InboxEntry() | OutboxEntry() | AuditEntry():
             return _fields(record)
         case _:
             assert_never(record)
@@ -158,6 +162,7 @@ def _to_line(body: Body) -> Line:
 
 _READERS: Mapping[str, Callable[[Body], Record]] = {
     "key": lambda body: Key(body["name"], b64decode(body["content"], validate=True)),
+    "node-type": lambda body: PackagedTypeRecord(**body),
     "pipeline": _to_pipeline,
     "version": lambda body: VersionRecord(**body),
     "schedule": lambda body: Schedule(**body),

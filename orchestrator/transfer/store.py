@@ -17,6 +17,7 @@ from orchestrator.store import (
     InboxEntry,
     LogLine,
     OutboxEntry,
+    PackagedTypeRecord,
     Payload,
     PipelineRecord,
     Schedule,
@@ -65,6 +66,7 @@ class HeldPayload:
 
 Record: TypeAlias = (
     Key
+    | PackagedTypeRecord
     | PipelineRecord
     | VersionRecord
     | Schedule

@@ -81,17 +81,11 @@ async def articles_in(url: str) -> AsyncIterator[Any]:
         yield client.flume.articles
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/hooks/default/article-generator", "/api/v1/pipelines/article-generator/invoke"],
-    ids=["webhook", "by-hand"],
-)
-async def test_the_article_generator_writes_an_article_about_the_topic_and_keeps_it(
-    tmp_path, model_server, mongodb_url, path
-) -> None:
+async def article_of(path: str, folder: Path, model_url: str, mongodb_url: str) -> tuple[dict[str, Any], str]:
+    """The node that wrote it, in a run that was started by ``path`` and did all that it should, and the run's events."""
     async with (
         articles_in(mongodb_url) as articles,
-        flume_at(tmp_path, VLLM_URL=model_server.url, MONGODB_URL=mongodb_url) as flume,
+        flume_at(folder, VLLM_URL=model_url, MONGODB_URL=mongodb_url) as flume,
     ):
         saved = await flume.post("/api/v1/pipelines", content=DOCUMENT, headers=YAML)
         assert (saved.status_code, saved.json()["status"]) == (201, "active")
@@ -106,13 +100,31 @@ async def test_the_article_generator_writes_an_article_about_the_topic_and_keeps
     assert run["status"] == "completed"
     nodes = run["nodes"]
     assert nodes["fetch-topic"]["output"] == {"topic": TOPIC}
-    article, meta = nodes["generate-article"]["output"], nodes["generate-article"]["meta"]
-    assert article
-    assert meta["usage"]["completionTokens"] > 0
-    assert [(each["title"], each["content"]) for each in kept] == [(TOPIC, article)]
+    assert [(each["title"], each["content"]) for each in kept] == [(TOPIC, nodes["generate-article"]["output"])]
     assert isinstance(kept[0]["createdAt"], datetime)
     assert run["output"] == nodes["save-article"]["output"] == str(kept[0]["_id"])
+    return nodes["generate-article"], events
+
+
+async def test_the_article_generator_writes_an_article_about_the_topic_and_keeps_it(
+    tmp_path, model_server, mongodb_url
+) -> None:
+    written, events = await article_of("/hooks/default/article-generator", tmp_path, model_server.url, mongodb_url)
+
+    assert written["output"]
+    assert written["meta"]["usage"]["completionTokens"] > 0
     assert "event: progress" in events
+
+
+async def test_it_does_the_same_when_somebody_invokes_it(tmp_path, dictated_model, mongodb_url) -> None:
+    dictated_model.say("파도")
+    dictated_model.finish()
+
+    written, _ = await article_of(
+        "/api/v1/pipelines/article-generator/invoke", tmp_path, dictated_model.url, mongodb_url
+    )
+
+    assert written["output"] == "파도"
 
 
 def test_it_may_as_well_be_started_by_the_clock_as_its_comments_say() -> None:

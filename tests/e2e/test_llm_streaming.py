@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.servers.model_dictated import dictating
 from tests.servers.own_process import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -41,17 +42,30 @@ nodes:
 """
 
 
-@pytest.fixture(name="start")
-def start_fixture(tmp_path, dictated_model):
-    """Starts a command in the test's folder, beside the model, as a process whose ends are pipes or what is given."""
+@pytest.fixture(name="model", scope="module")
+def model_fixture():
+    with dictating() as model:
+        yield model
+
+
+@pytest.fixture(name="dictated_model")
+def dictated_model_fixture(model):
+    """One for all tests here, since the server knows one; nothing is left of the test before."""
+    model.begin_anew()
+    return model
+
+
+@contextmanager
+def starting(folder, model):
+    """Starts a command in the folder, beside the model, as a process whose ends are pipes or what is given."""
     running = []
 
     def start(*arguments, **ends):
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("FLUME_")}
-        settings = {"FLUME_DATA": str(tmp_path / "data"), "FLUME_GRACE": "1", "VLLM_URL": dictated_model.url}
+        settings = {"FLUME_DATA": str(folder / "data"), "FLUME_GRACE": "1", "VLLM_URL": model.url}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "flume", *map(str, arguments)],
-            cwd=tmp_path,
+            cwd=folder,
             env=inherited | settings,
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **ends},
         )
@@ -65,6 +79,12 @@ def start_fixture(tmp_path, dictated_model):
         process.communicate(timeout=20)
 
 
+@pytest.fixture(name="start")
+def start_fixture(tmp_path, dictated_model):
+    with starting(tmp_path, dictated_model) as start:
+        yield start
+
+
 @pytest.fixture(name="document")
 def document_fixture(tmp_path):
     file = tmp_path / "write.yaml"
@@ -72,13 +92,17 @@ def document_fixture(tmp_path):
     return file
 
 
-@pytest.fixture(name="server")
-def server_fixture(start, document):
-    """The address of a ``flume dev`` that serves the document."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    process = start("dev", document, "--port", port, stderr=subprocess.STDOUT)
-    line_with(process.stdout, "Watching for changes")
-    return url
+@pytest.fixture(name="server", scope="module")
+def server_fixture(tmp_path_factory, model):
+    """The address of a ``flume dev`` that serves the document; each test has runs of its own there."""
+    folder = tmp_path_factory.mktemp("server")
+    document = folder / "write.yaml"
+    document.write_text(WRITE)
+    with starting(folder, model) as start:
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        process = start("dev", document, "--port", port, stderr=subprocess.STDOUT)
+        line_with(process.stdout, "Watching for changes")
+        yield url
 
 
 def line_with(stream, text):

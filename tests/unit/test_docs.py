@@ -31,6 +31,7 @@ from flume.nodes import ALL_SECRETS, Registry, invocation
 from flume.nodes.registry import installed_node_types
 from flume.validation import validate
 from functions.nodes import http, http_exchange, mongodb, mongodb_calls, redis_calls
+from knative.operator.metrics import Metrics as OperatorMetrics
 from knative.resources.definitions import KINDS, spec_schema
 from orchestrator import (
     attempts,
@@ -245,9 +246,8 @@ def _taken(document, operation):
 def write_metrics() -> Iterator[str]:
     yield from table("metric", "meaning")
     idle = SimpleNamespace(active_count=0, attempts_under_way=lambda: ())
-    for name, meaning in re.findall(
-        r"^# HELP (flume_\w+) (.+)$", metrics.Metrics().render(idle, (), {}, 0).decode(), re.MULTILINE
-    ):
+    shown = metrics.Metrics().render(idle, (), {}, 0) + OperatorMetrics().render()
+    for name, meaning in re.findall(r"^# HELP (flume_\w+) (.+)$", shown.decode(), re.MULTILINE):
         yield f"| `{name}` | {in_markdown(meaning)} |"
 
 
@@ -271,6 +271,7 @@ LIMITS = (
     ("a log message", node_logs.MAX_LOG_MESSAGE, "characters"),
     ("fields of a log line", node_logs.MAX_LOG_FIELDS, ""),
     ("a value kept inside the run; a larger one is stored apart", run_values.MAX_INLINE_BYTES, "bytes"),
+    ("an output of a node, for a loop the results of its items together", run_values.MAX_VALUE_BYTES, "bytes"),
     ("a response of `http-request`, by default; `maxBytes` sets it", http.DEFAULT_MAX_BYTES, "bytes"),
     ("a response of `http-request`, at most", http.MOST_MAX_BYTES, "bytes"),
     ("redirects of `http-request`", http_exchange.MAX_REDIRECTS, ""),

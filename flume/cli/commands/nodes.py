@@ -7,7 +7,9 @@ import typer
 
 from flume.cli.options import Format, Namespace, NodePaths, Output, Server
 
-app = typer.Typer(name="nodes", help="List node types, show one, begin a new one.", no_args_is_help=True)
+app = typer.Typer(
+    name="nodes", help="List node types, show one, begin a new one, tell a server of one.", no_args_is_help=True
+)
 
 TypeName = Annotated[str, typer.Argument(help="A node type's name.", metavar="TYPE", show_default=False)]
 
@@ -98,6 +100,36 @@ def build(
         raise typer.BadParameter("name the image, such as registry.example.org/resize:1", param_hint="--tag")
     base = base or f"flume-function:{flume.__version__}"
     raise typer.Exit(build_image(path, tag=tag, base=base, only_shows=print_))
+
+
+@app.command()
+def save(
+    file: Annotated[str, typer.Argument(help="NodeType resources, as YAML; - reads them from stdin.", metavar="FILE")],
+    server: Server = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Tell a server of node types that are images. On a cluster the operator does that, for kubectl apply.
+
+    Example: flume nodes save resize.yaml
+    """
+    from flume.cli.connecting import connect
+    from flume.cli.packaged_types import save_types
+
+    with connect(server) as client:
+        raise typer.Exit(0 if save_types(client, file, output) else 1)
+
+
+@app.command()
+def delete(type: TypeName, server: Server = None, output: Output = Format.TEXT) -> None:
+    """Let a server forget a node type that is an image.
+
+    Example: flume nodes delete resize
+    """
+    from flume.cli.connecting import connect
+    from flume.cli.packaged_types import delete_type
+
+    with connect(server) as client:
+        delete_type(client, type, output)
 
 
 @app.command()

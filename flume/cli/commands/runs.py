@@ -23,6 +23,10 @@ Key = Annotated[
     str | None, typer.Option(help="An Idempotency-Key: the same key with the same data gives the same run.")
 ]
 
+KeyOfRetry = Annotated[
+    str | None, typer.Option("--key", help="An Idempotency-Key: the same key with the same run gives the same new run.")
+]
+
 OfPipeline = Annotated[str | None, typer.Option("--pipeline", help="All such runs of this pipeline.")]
 
 
@@ -48,8 +52,7 @@ def invoke(
     body = read_data(data, data_json)
     with connect(server, namespace) as client:
         path = f"/api/v1/pipelines/{quote(name, safe='')}/invoke"
-        headers = {} if key is None else {"Idempotency-Key": key}
-        raise typer.Exit(start(client, path, body, Waiting(wait, follow, output), headers=headers))
+        raise typer.Exit(start(client, path, body, Waiting(wait, follow, output), key=key))
 
 
 def fire(
@@ -125,39 +128,44 @@ def cancel(
 
     Example: flume cancel --pipeline hello
     """
-    from flume.cli.acting import cancel_one, on_many
+    from flume.cli.acting import OnMany, cancel_one, on_many
     from flume.cli.connecting import connect
 
     with connect(server, namespace) as client:
         if runs and len(runs) == 1 and pipeline is None:
             cancel_one(client, runs[0], reason or "", output)
             return
-        raise typer.Exit(0 if on_many(client, "cancel", runs or [], pipeline, output) else 1)
+        raise typer.Exit(0 if on_many(client, OnMany("cancel", runs or (), pipeline), output) else 1)
 
 
 def retry(
     runs: RunIds = None,
     pipeline: OfPipeline = None,
     follow: Follow = False,
+    key: KeyOfRetry = None,
     namespace: Namespace = "default",
     server: Server = None,
     output: Output = Format.TEXT,
 ) -> None:
     """Go on where runs failed, each as a new run: those named, or all of a pipeline that failed or were cancelled.
 
+    Of a pipeline's runs those are left out that were retried or run again before.
+
     Example: flume retry 65f0c0ffee0123456789abcd --follow
     """
-    from flume.cli.acting import on_many
+    from flume.cli.acting import OnMany, on_many
+    from flume.cli.client import new_key
     from flume.cli.connecting import connect
     from flume.cli.following import Waiting, start
 
+    key = key or new_key()
     with connect(server, namespace) as client:
         if runs and len(runs) == 1 and pipeline is None:
             path = f"/api/v1/runs/{quote(runs[0], safe='')}/retry"
-            raise typer.Exit(start(client, path, None, Waiting(follow=follow, format=output)))
+            raise typer.Exit(start(client, path, None, Waiting(follow=follow, format=output), key=key))
         if follow:
             raise typer.BadParameter("one run can be followed, not several", param_hint="--follow")
-        raise typer.Exit(0 if on_many(client, "retry", runs or [], pipeline, output) else 1)
+        raise typer.Exit(0 if on_many(client, OnMany("retry", runs or (), pipeline, key), output) else 1)
 
 
 def rerun(
@@ -170,6 +178,7 @@ def rerun(
     data_json: WholeData = None,
     latest: Annotated[bool, typer.Option("--latest", help="In the pipeline's present version.")] = False,
     follow: Follow = False,
+    key: KeyOfRetry = None,
     namespace: Namespace = "default",
     server: Server = None,
     output: Output = Format.TEXT,
@@ -181,13 +190,14 @@ def rerun(
     Example: flume rerun 65f0c0ffee0123456789abcd --from card --follow
     """
     from flume.cli.arguments import read_data
+    from flume.cli.client import new_key
     from flume.cli.connecting import connect
     from flume.cli.following import Waiting, start
 
     body = {"from": from_node, "inputs": read_data(data, data_json), "version": "latest" if latest else "same"}
     with connect(server, namespace) as client:
         path = f"/api/v1/runs/{quote(run, safe='')}/rerun"
-        raise typer.Exit(start(client, path, body, Waiting(follow=follow, format=output)))
+        raise typer.Exit(start(client, path, body, Waiting(follow=follow, format=output), key=key or new_key()))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import AsyncMongoClient, DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from flume.errors import StoreError, UnavailableError
-from orchestrator.stores.mongo.failures import DUPLICATE_KEY, TOO_LARGE, refusal, translated
+from flume.errors import StoreAwayError, StoreError, UnavailableError
+from orchestrator.stores.mongo.failures import DUPLICATE_KEY, NAMESPACE_EXISTS, TOO_LARGE, refusal, translated
 from orchestrator.stores.mongo.indexes import INDEXES
 from orchestrator.stores.mongo.values import Document
 
@@ -126,9 +126,11 @@ class Collection:
 
         return await self._call(ask())
 
-    async def count(self, wanted: Filter) -> int:
-        """How many documents fit."""
-        return await self._call(self._driver.count_documents(wanted))
+    async def count(self, wanted: Filter, *, index: str | None = None) -> int:
+        """How many documents fit. ``index`` names the one to count in, where the server would not think of it."""
+        if index is None:
+            return await self._call(self._driver.count_documents(wanted))
+        return await self._call(self._driver.count_documents(wanted, hint=index))
 
     async def insert(self, document: Document) -> bool:
         """Insert a document; False if a unique index holds its key already."""
@@ -226,14 +228,14 @@ class Database:
 
     @classmethod
     async def open(cls, url: str, name: str) -> "Database":
-        """Connect. Raises `StoreError` for whatever keeps the database from being used."""
+        """Connect. Raises `StoreAwayError` for a server that does not answer, `StoreError` for whatever else is in the way."""
         where = f"MongoDB at {hosts_of(url)} (database '{name}')"
         database = cls(_client(url), name, where)
         try:
             await database.ping()
         except UnavailableError as error:
             await database.close()
-            raise StoreError(f"{where} is out of reach; start it, or correct MONGODB_URL") from error
+            raise StoreAwayError(f"{where} is out of reach; start it, or correct MONGODB_URL") from error
         except BaseException:
             await database.close()
             raise
@@ -247,12 +249,25 @@ class Database:
         """Ask the server for a sign of life, as the user of the URL."""
         await self._calls.carry_out(self._database.command("ping"))
 
-    async def make_indexes(self) -> None:
-        """Make every index that is not there yet. Raises `StoreError` if another one has its name."""
+    async def make_collections(self) -> None:
+        """Make every collection and every index that is not there yet. Raises `StoreError` if another index has its name.
+
+        MongoDB makes a collection with the first write; some servers refuse to delete from one that nothing has made.
+        """
+        there = await self._calls.carry_out(self._database.list_collection_names())
         for name, indexes in INDEXES.items():
+            calls = Calls(f"collection '{name}' of {self.where}")
             if indexes:
-                calls = Calls(f"collection '{name}' of {self.where}")
                 await calls.carry_out(self._database[name].create_indexes(list(indexes)))
+            elif name not in there:
+                await self._make_empty(name, calls)
+
+    async def _make_empty(self, name: str, calls: Calls) -> None:
+        try:
+            await calls.carry_out(self._database.command("create", name), besides=OperationFailure)
+        except OperationFailure as error:
+            if error.code != NAMESPACE_EXISTS:  # Another replica is starting, too.
+                raise translated(error, self.where) from None
 
     async def close(self) -> None:
         """Let what is under way end, and let go of all connections; again is harmless."""

@@ -18,6 +18,8 @@ from flume.errors import FlumeError, StoreError, UnavailableError
 
 DUPLICATE_KEY = 11000
 
+NAMESPACE_EXISTS = 48
+
 TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 """Codes for a document that is larger than the server takes."""
 

@@ -1,4 +1,4 @@
-"""Every collection with its indexes, and what they serve; made at the start where they are missing. What is read by
+"""Every collection with its indexes, and what they serve; all made at the start where they are missing. What is read by
 ``_id`` alone needs none, nor does what holds a handful of documents.
 
 An index that is not needed any more is dropped by a step of `orchestrator.stores.mongo.schema`, never here: a replica of
@@ -142,6 +142,7 @@ INDEXES: Mapping[str, tuple[IndexModel, ...]] = {
     "awaited_runs": (),
     "deleted_pipelines": (),
     "keys": (),
+    "node_types": (),
     "orchestrators": (),
     "schema": (),
 }

@@ -1,11 +1,14 @@
 """Payloads: values kept apart from their run, in chunks that fit into documents.
 
 The first chunk stands for the whole: it names the runs that keep the payload, and the last of them to let go marks it in
-the same atomic change. So a run that comes to keep it meanwhile either is on that list, or finds it gone.
+the same atomic change. So a run that comes to keep it meanwhile either is on that list, or finds it gone. Whoever deletes
+begins with that chunk, if it is still marked then, and goes on with those of the same saving: what is saved again meanwhile
+under the same id stays.
 """
 
 from collections.abc import Sequence
 
+from bson import ObjectId
 from pymongo import UpdateOne
 
 from flume.ids import RunId
@@ -28,11 +31,11 @@ def payload_writes(run_id: RunId, payload: Payload) -> list[Operation]:
 
     Raises what `orchestrator.stores.mongo.values.raw` raises.
     """
-    content = payload.content
+    content, saving = payload.content, ObjectId()
     chunks = [content[start : start + CHUNK_BYTES] for start in range(0, max(len(content), 1), CHUNK_BYTES)]
-    facts = {"contentType": payload.content_type, "chunks": len(chunks)}
+    facts = {"contentType": payload.content_type, "chunks": len(chunks), "saving": saving}
     writes: list[Operation] = [
-        UpdateOne({"_id": _chunk_key(payload.id, place)}, {"$set": {"content": chunk}}, upsert=True)
+        UpdateOne({"_id": _chunk_key(payload.id, place)}, {"$set": {"content": chunk, "saving": saving}}, upsert=True)
         for place, chunk in enumerate(chunks)
         if place > 0
     ]
@@ -73,10 +76,13 @@ async def release_payload(collection: Collection, run_id: str, payload_id: str) 
 
 async def delete_unheld(collection: Collection, payload_id: str) -> None:
     """Delete a payload that no run keeps; nothing happens to another."""
-    first = await collection.find_one({"_id": first_chunk(payload_id)}, {"isUnheld": 1})
-    if first is not None and first.get("isUnheld"):
-        await collection.delete_all({"_id": {"$gt": first_chunk(payload_id), "$lt": f"{payload_id}0"}})
-        await collection.delete({"_id": first_chunk(payload_id)})
+    key = first_chunk(payload_id)
+    first = await collection.find_one({"_id": key, "isUnheld": True}, {"saving": 1, "chunks": 1})
+    if first is None:
+        return
+    saving = first.get("saving")
+    if await collection.delete({"_id": key, "isUnheld": True, "saving": saving}) and first["chunks"] > 1:
+        await collection.delete_all({"_id": {"$gt": key, "$lt": f"{payload_id}0"}, "saving": saving})
 
 
 async def release_all(database: Database, run_id: str) -> None:

@@ -13,6 +13,7 @@ from orchestrator.stores.mongo.items import Items
 from orchestrator.stores.mongo.listing import RunLists
 from orchestrator.stores.mongo.logs import Logs
 from orchestrator.stores.mongo.outbox import Outbox
+from orchestrator.stores.mongo.packaged_types import PackagedTypes
 from orchestrator.stores.mongo.part import World
 from orchestrator.stores.mongo.payloads import Payloads
 from orchestrator.stores.mongo.pipelines import Pipelines
@@ -38,6 +39,7 @@ class MongoStore(
     Pipelines,
     Schedules,
     Fleet,
+    PackagedTypes,
     Transfer,
 ):
     """`orchestrator.transfer.store.TransferStore` on MongoDB. `open` makes one; it belongs to the event loop it was made in."""
@@ -53,7 +55,7 @@ class MongoStore(
         try:
             # In this order: an index of another Flume's database is none of ours.
             await schema.bring(database)
-            await database.make_indexes()
+            await database.make_collections()
             yield cls(database, world or World())
         finally:
             await database.close()

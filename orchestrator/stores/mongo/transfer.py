@@ -13,6 +13,7 @@ from orchestrator.store import (
     AuditEntry,
     InboxEntry,
     OutboxEntry,
+    PackagedTypeRecord,
     PipelineRecord,
     Schedule,
     StoredRun,
@@ -25,6 +26,7 @@ from orchestrator.stores.mongo.documents import from_item, from_node, keys_withi
 from orchestrator.stores.mongo.failures import TOO_LARGE
 from orchestrator.stores.mongo.logs import owned_line
 from orchestrator.stores.mongo.outbox import to_entry
+from orchestrator.stores.mongo.packaged_types import from_packaged_type
 from orchestrator.stores.mongo.part import Part
 from orchestrator.stores.mongo.payloads import first_chunk, payload_writes
 from orchestrator.stores.mongo.pending import entry_document
@@ -36,7 +38,7 @@ from orchestrator.transfer.store import HeldPayload, Item, Key, Line, Record, co
 
 _AT_ONCE = 500
 
-_CONTENT = ("pipelines", "pipeline_versions", "schedules", "runs", "payloads", "outbox", "audit")
+_CONTENT = ("pipelines", "pipeline_versions", "schedules", "runs", "payloads", "outbox", "audit", "node_types")
 
 
 class Transfer(Part):
@@ -160,6 +162,8 @@ def _writes_of(record: Record) -> Sequence[tuple[str, Operation]]:
     match record:
         case Key():
             return [("keys", ReplaceOne({"_id": record.name}, {"key": record.content}, upsert=True))]
+        case PackagedTypeRecord():
+            return [("node_types", InsertOne(from_packaged_type(record)))]
         case PipelineRecord():
             return [("pipelines", InsertOne(from_record(record)))]
         case VersionRecord():

@@ -17,6 +17,7 @@ from orchestrator.stores.sqlite.items import Items
 from orchestrator.stores.sqlite.listing import RunLists
 from orchestrator.stores.sqlite.logs import Logs
 from orchestrator.stores.sqlite.outbox import Outbox
+from orchestrator.stores.sqlite.packaged_types import PackagedTypes
 from orchestrator.stores.sqlite.payloads import Payloads
 from orchestrator.stores.sqlite.pipelines import Pipelines
 from orchestrator.stores.sqlite.retention import Retention
@@ -41,6 +42,7 @@ class SqliteStore(
     Pipelines,
     Schedules,
     Fleet,
+    PackagedTypes,
     Transfer,
 ):
     """`orchestrator.transfer.store.TransferStore` on SQLite.

@@ -14,6 +14,7 @@ from orchestrator.store import (
     AuditEntry,
     InboxEntry,
     OutboxEntry,
+    PackagedTypeRecord,
     PipelineRecord,
     Schedule,
     StoredRun,
@@ -29,6 +30,7 @@ from orchestrator.stores.sqlite.inbox import entry_row as inbox_row
 from orchestrator.stores.sqlite.logs import KEEP_LINE, line_row
 from orchestrator.stores.sqlite.outbox import KEEP_ENTRY
 from orchestrator.stores.sqlite.outbox import entry_row as outbox_row
+from orchestrator.stores.sqlite.packaged_types import SAVE_TYPE, type_row
 from orchestrator.stores.sqlite.part import Part
 from orchestrator.stores.sqlite.payloads import HOLD, write_payload
 from orchestrator.stores.sqlite.pipelines import (
@@ -43,7 +45,7 @@ from orchestrator.transfer.store import HeldPayload, Item, Key, Line, Record, co
 
 _AT_ONCE = 500
 
-_CONTENT = ("pipelines", "pipeline_versions", "schedules", "runs", "payloads", "outbox", "audit")
+_CONTENT = ("pipelines", "pipeline_versions", "schedules", "runs", "payloads", "outbox", "audit", "node_types")
 
 _IS_EMPTY = "SELECT " + " AND ".join(f"NOT EXISTS (SELECT 1 FROM {table})" for table in _CONTENT)
 
@@ -179,6 +181,8 @@ def _write(connection: sqlite3.Connection, record: Record) -> None:
     match record:
         case Key():
             connection.execute(_KEEP_KEY, (record.name, record.content))
+        case PackagedTypeRecord():
+            connection.execute(SAVE_TYPE, type_row(record))
         case PipelineRecord():
             connection.execute(INSERT_PIPELINE, pipeline_row(record))
             claim_paths(connection, record)

@@ -105,7 +105,7 @@ async def open_database(mongodb_url, database_name):
             # Watched by one connection, since a second one may be just connecting when it is closed.
             database = await BreakingDatabase.open(f"{mongodb_url}&serverMonitoringMode=poll", database_name)
             stack.push_async_callback(database.close)
-            await database.make_indexes()
+            await database.make_collections()
             return database
 
         yield open_one

@@ -22,6 +22,7 @@ from orchestrator.store import (
     LogLine,
     OrchestratorRecord,
     OutboxEntry,
+    PackagedTypeRecord,
     Payload,
     PipelineFilter,
     RunFilter,
@@ -46,6 +47,7 @@ GROWING = {
     "webhook_paths",
     "schedules",
     "audit",
+    "node_types",
 }
 """Tables with what has happened, or what people made. The others hold what waits just now, or a handful of rows."""
 
@@ -54,6 +56,8 @@ EXCEPTIONS = {
     "SCAN runs USING INDEX runs_unfinished",
     # It gives every schedule, which is what it is for: there are as many as people wrote.
     "SCAN schedules",
+    # It gives the hash of every node type that is an image, which is all that this index holds.
+    "SCAN node_types USING INDEX node_types_by_name",
 }
 """The indexes and tables that are gone through from end to end, and why that may be."""
 
@@ -141,6 +145,7 @@ async def seen(tmp_path):
         await use_logs(store)
         await use_pipelines(store)
         await use_fleet(store)
+        await use_types(store)
         await use_retention(store)
         await use_transfer(store, tmp_path / "target")
         return seen
@@ -245,6 +250,13 @@ async def use_fleet(store):
     await store.check()
 
 
+async def use_types(store):
+    await store.save_packaged_type(PackagedTypeRecord("resize", "hash", {}))
+    assert await store.packaged_type_hashes()
+    assert await store.read_packaged_types(["resize", "crop"])
+    assert await store.delete_packaged_type("resize")
+
+
 async def use_retention(store):
     rev = (await store.load_run(run_id(1))).rev
     await store.commit([commit_of(1, rev, status=RunStatus.COMPLETED, expires_at=Millis(1))])
@@ -257,6 +269,7 @@ async def use_transfer(store, folder):
     """Moves what is made for that: a run with an item, a line and a payload, and everything that is no run's."""
     await store.create_pipeline(pipeline(), version())
     await store.save_schedule(Schedule(PIPELINE, "nightly", "digest", Millis(1), rev=1), expected_rev=0)
+    await store.save_packaged_type(PackagedTypeRecord("resize", "hash", {}))
     await store.append_audit(AuditEntry("c" * 24, Millis(1), "default", "ada", "", "pipeline.create", "pipelines/demo"))
     items = {ScopePath("each[0]"): Scope(RunStatus.COMPLETED, {}, {}, 0)}
     event = OutboxEntry("2.started", Audience.HERE, "gone", Millis(1), {})

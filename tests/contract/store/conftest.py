@@ -34,6 +34,7 @@ from orchestrator.store import (
     LogLine,
     OrchestratorRecord,
     OutboxEntry,
+    PackagedTypeRecord,
     PipelineRecord,
     Schedule,
     Store,
@@ -178,6 +179,11 @@ class Build:
         facts.setdefault("next_due", Millis(100))
         facts.setdefault("rev", 1)
         return Schedule(trigger_id=trigger_id, **facts)
+
+    def packaged_type(self, name: str = "resize", **facts: Any) -> PackagedTypeRecord:
+        facts.setdefault("hash", f"hash of {name}")
+        facts.setdefault("description", {"name": name, "inputSchema": {"$ref": "#/$defs/A.B", "minimum": 0.5}})
+        return PackagedTypeRecord(name, **facts)
 
     def replica(self, name: str = "one", **facts: Any) -> OrchestratorRecord:
         facts.setdefault("host", "box")

@@ -67,6 +67,8 @@ async def test_a_copy_has_the_keys_of_its_store_but_the_one_that_tells_stores_on
 async def fill(store, build):
     """Something of everything that a store may hold."""
     await store.secret_key("attempts")
+    for name in ("resize", "crop"):
+        await store.save_packaged_type(build.packaged_type(name))
     await fill_pipelines(store, build)
     await fill_runs(store, build)
     await store.put_inbox(build.entry(1, run=3, body={"type": "cancel", "deep": {"a.b": [1, None]}}))
@@ -260,6 +262,12 @@ async def test_a_run_that_is_never_made_keeps_a_payload_no_longer_than_before(st
     assert await store.read_payload("d" * 24) is None
 
 
+async def test_node_types_are_what_they_were(store, third, build):
+    moved = await back(store, third, build)
+    assert await moved.packaged_type_hashes() == {"crop": "hash of crop", "resize": "hash of resize"}
+    assert await moved.read_packaged_types(["resize"]) == (build.packaged_type("resize"),)
+
+
 async def test_pipelines_versions_and_schedules_are_what_they_were(store, third, build):
     moved = await back(store, third, build)
     everywhere = PipelineFilter(None)
@@ -294,6 +302,9 @@ async def test_a_store_is_empty_until_something_is_in_it(store, build):
     await store.secret_key("attempts")
     await store.renew_lease(build.replica())
     assert await store.is_empty()
+    await store.save_packaged_type(build.packaged_type())
+    assert not await store.is_empty()
+    await store.delete_packaged_type("resize")
     await store.create_pipeline(build.pipeline(), build.version())
     assert not await store.is_empty()
 

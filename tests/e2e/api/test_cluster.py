@@ -26,6 +26,7 @@ async def test_it_lists_the_pipelines_of_all_namespaces_with_what_their_objects_
     assert (hello["version"], hello["managedBy"], hello["status"]) == (1, "api", "active")
     assert hello["hash"]
     assert hello["definition"]["nodes"][0]["id"] == "greet"
+    assert hello["nodeTypes"] == {"template": 1}
     assert len(hello["eventKey"]) == 43
     assert hello["eventKey"] != other["eventKey"]
     assert (second["nextCursor"], second["unfinishedRuns"]) == (None, 0)

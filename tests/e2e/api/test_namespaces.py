@@ -56,6 +56,7 @@ BODIES = {
     "PATCH /api/v1/triggers/{pipeline}/{id}": {"enabled": False},
     "POST /api/v1/triggers/{pipeline}/{id}/fire": {},
     "POST /api/v1/nodes/{type}:test": {"config": {"template": "x"}},
+    "PUT /api/v1/nodes/{type}": {"image": "registry.example.org/theirs:1"},
     "POST /api/v1/platform-reports": {
         "attempt": {"run": "{run_id}", "node": "nap", "number": 1},
         "code": "evicted",
@@ -73,6 +74,7 @@ OF_NO_NAMESPACE = {
     # Of all namespaces, and so for tokens of all of them.
     "GET /api/v1/orchestrators": dict.fromkeys(("ours", "theirs", None), 403),
     "GET /api/v1/cluster/pipelines": dict.fromkeys(("ours", "theirs", None), 403),
+    "GET /api/v1/cluster/node-types": dict.fromkeys(("ours", "theirs", None), 403),
     "POST /api/v1/platform-reports": dict.fromkeys(("ours", "theirs", None), 403),
     "GET /metrics": dict.fromkeys(("ours", "theirs", None), 403),
     "GET /healthz": dict.fromkeys(("ours", "theirs", None), 200),
@@ -112,6 +114,9 @@ OF_THEIR_OWN = {
     "GET /api/v1/nodes": 200,
     "GET /api/v1/nodes/{type}": 200,
     "POST /api/v1/nodes/{type}:test": 200,
+    # Node types are those of all namespaces.
+    "PUT /api/v1/nodes/{type}": 403,
+    "DELETE /api/v1/nodes/{type}": 403,
     "GET /api/v1/functions": 200,
     "GET /api/v1/functions/{name}": 200,
     "GET /api/v1/audit": 200,

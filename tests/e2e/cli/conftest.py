@@ -43,9 +43,10 @@ def hello():
 
 
 class ServerThread:
-    """A whole server at work in a thread of its own; `url` is its address."""
+    """A whole server at work in a thread of its own; `url` is its address. ``port`` 0 is any that is free."""
 
-    def __init__(self, folder, token="", **variables):
+    def __init__(self, folder, token="", *, port=0, **variables):
+        self._port = port
         fixed = {"FLUME_DATA": str(folder), "FLUME_API_TOKEN": token, "FLUME_GRACE": "0"}
         self._settings = read_settings({**fixed, **variables})
         self._ready = threading.Event()
@@ -64,7 +65,7 @@ class ServerThread:
     async def _serve(self):
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         mongodb_url = mongodb_url_of(self._settings, is_enough=True)
-        async with serving(self._settings, "127.0.0.1", 0, secrets={}, mongodb_url=mongodb_url) as server:
+        async with serving(self._settings, "127.0.0.1", self._port, secrets={}, mongodb_url=mongodb_url) as server:
             self.url = server.url
             self._ready.set()
             await self._stop.wait()

@@ -14,6 +14,8 @@ VERBS = {
     "GET /api/v1/logs": "logs",
     "GET /api/v1/nodes": "get",
     "GET /api/v1/nodes/{type}": "describe",
+    "PUT /api/v1/nodes/{type}": "nodes save",
+    "DELETE /api/v1/nodes/{type}": "nodes delete",
     "POST /api/v1/nodes/{type}:test": "nodes test",
     "GET /api/v1/payloads/{payload_id}": "describe",
     "GET /api/v1/orchestrator": "get",

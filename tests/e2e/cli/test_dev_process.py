@@ -95,6 +95,13 @@ def test_dev_shows_a_result_and_addresses_and_takes_up_what_is_written(start, wr
     assert process.returncode == 0
 
 
+def test_dev_keeps_functions_itself_whatever_is_said_of_a_cluster(start, write, pipeline, port):
+    node = "  - {id: t, type: template, runOn: cpu, config: {template: from a function}}"
+    file = write("w/greet.yaml", pipeline(node, name="hello"))
+    process = start("dev", file.parent, "--port", port, "--demo", K8S_NAMESPACE="shop", FLUME_CRON="pingsource")
+    assert "result:\nfrom a function\n" in lines_until(process, "Watching for changes")
+
+
 def test_a_restart_after_a_kill_goes_on_with_the_runs_under_way(start, write, pipeline, port):
     write("w/nap.yaml", pipeline(NAP, "edges: [{from: nap, to: end}]", name="nap"))
     process = start("dev", "w", "--port", port)

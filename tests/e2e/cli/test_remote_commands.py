@@ -7,6 +7,7 @@ pytestmark = pytest.mark.slow
 
 GREET = "  - {id: greet, type: template, config: {template: 'Hello {{ inputs.name }}'}}"
 INPUTS = "inputs: {name: {type: string, default: world}}"
+TOLD = [("a", "error", "too hot"), ("b", "error", "out of paper"), ("c", "warning", "late")]
 BOOM = "  - {id: boom, type: error, config: {message: no good}}"
 
 
@@ -43,6 +44,23 @@ def test_apply_tells_problems_at_their_place_in_the_file_and_saves_the_rest(flum
     line = done.err.split(":", 2)[1]
     assert (tmp_path / "all/mixed.yaml").read_text().splitlines()[int(line) - 1] == "  - {id: a, type: templat}"
     assert "unknown-node-type" in done.err
+
+
+def test_a_run_under_way_is_described_with_the_last_error_in_its_log(flume, server, write, pipeline):
+    told = [
+        f"  - {{id: {id}, type: log, config: {{level: {level}}}, inputs: {{message: {text}}}}}"
+        for id, level, text in TOLD
+    ]
+    nap = "  - {id: nap, type: delay, config: {duration: 1h}}"
+    edges = "edges: [{from: a, to: b}, {from: b, to: c}, {from: c, to: nap}]"
+    flume("apply", "-f", write("told.yaml", pipeline("\n".join([*told, nap]), edges, name="told")))
+    run = run_of(flume("invoke", "told"))
+    while json.loads(flume("describe", "run", run, "-o", "json").out)["nodes"]["c"]["status"] != "completed":
+        pass
+
+    assert "last error told:  b: out of paper" in flume("describe", "run", run).out.splitlines()
+    flume("cancel", run)
+    assert "last error told" not in flume("describe", "run", run).out
 
 
 def test_pipelines_are_listed_described_and_deleted(flume, greeter):
@@ -103,8 +121,30 @@ def test_a_run_that_fails_gives_exit_code_1_and_can_be_retried_and_run_again(flu
     assert len(run_of(flume("rerun", run, "--from", "boom"))) == 24
     assert len(run_of(flume("rerun", run))) == 24
     assert len(json.loads(flume("get", "runs", "--pipeline", "fails", "--status", "failed", "-o", "json").out)) >= 2
-    again = flume("retry", "--pipeline", "fails")
+    again = flume("retry", run, run_of(flume("rerun", run)))
     assert f"run {run} goes on as " in again.out
+
+
+def test_the_runs_of_a_pipeline_are_retried_once(flume, server, write, pipeline):
+    flume("apply", "-f", write("b.yaml", pipeline(BOOM, name="fails")))
+    runs = {json.loads(flume("invoke", "fails", "--wait", "-o", "json").out)["id"] for _ in range(2)}
+    first = flume("retry", "--pipeline", "fails", "--key", "k")
+    assert flume("retry", "--pipeline", "fails", "--key", "k").out == first.out
+    assert {line.split()[1] for line in first.out.splitlines()} == runs
+    retries = {line.split()[-1] for line in first.out.splitlines()}
+    for retry in retries:
+        # Until it has ended.
+        assert flume("logs", retry, "-f").code == 0
+    assert {line.split()[1] for line in flume("retry", "--pipeline", "fails").out.splitlines()} == retries
+
+
+def test_a_run_is_retried_and_run_again_once_by_a_key(flume, server, write, pipeline):
+    flume("apply", "-f", write("b.yaml", pipeline(BOOM, name="fails")))
+    run = json.loads(flume("invoke", "fails", "--wait", "-o", "json").out)["id"]
+    for act in ("retry", "rerun"):
+        first, again, other = (run_of(flume(act, run, *key)) for key in (["--key", "k"], ["--key", "k"], []))
+        assert len(first) == 24
+        assert (again == first, other == first) == (True, False)
 
 
 def test_a_run_is_described_with_its_nodes_and_each_node_with_what_it_was_given(flume, greeter):

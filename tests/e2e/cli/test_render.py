@@ -111,15 +111,23 @@ def test_problems_of_all_files_are_told_and_nothing_is_printed(flume, write, pip
     assert "broken.yaml:2:1: bad-yaml " in done.err
 
 
-def test_what_a_cluster_can_not_do_is_told_with_the_fix_and_nothing_is_printed(flume, write, pipeline):
+def test_a_schedule_that_no_pingsource_can_do_is_noted_and_the_rest_is_printed(flume, write, pipeline):
     nodes = "  - {id: l, type: log, inputs: {message: hi}}"
-    file = write("often.yaml", pipeline(nodes, "trigger: {type: cron, schedule: '*/5 * * * * *'}"))
-    done = flume("render", file)
+    triggers = "[{type: cron, id: often, schedule: '*/5 * * * * *'}, {type: cron, id: daily, schedule: '@daily'}]"
+    done = flume("render", write("often.yaml", pipeline(nodes, f"triggers: {triggers}")))
+
+    assert done.code == 0
+    assert [each["kind"] for each in yaml.safe_load_all(done.out)] == ["Pipeline", "PingSource"]
+    assert done.err.startswith("note: Pipeline 'sample': trigger 'often': a PingSource can't do '*/5 * * * * *'")
+    assert "the orchestrator fires it itself" in done.err
+
+
+def test_what_a_cluster_can_not_do_is_told_with_the_fix_and_nothing_is_printed(flume, write, monkeypatch):
+    monkeypatch.setenv("FLUME_FUNCTION_TIMEOUT_MAX", "60")
+    done = flume("render", write("model.yaml", MODEL))
 
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Pipeline 'sample': ")
-    assert "schedule-not-on-knative" in done.err
-    assert "write it with five fields" in done.err
+    assert done.err.startswith("Model 'llama3.1-70b': /spec/timeout: timeout-too-long ")
 
 
 def test_files_without_a_pipeline_are_wrong_usage(flume, tmp_path):

@@ -49,6 +49,18 @@ async def test_a_run_is_cancelled_and_retried(filled):
     assert f"/runs/{filled.failed}" in filled.page.text, "the new run names the one that it goes on from"
 
 
+@pytest.mark.parametrize("act", ["retry", "rerun"])
+async def test_a_form_that_starts_a_run_again_does_so_once_however_often_it_is_sent(filled, act):
+    starts = []
+    for _ in range(2):
+        html = await filled.open(f"/runs/{filled.failed}")
+        once = re.search(rf'/{act}">.*?name="once" value="([^"]+)"', html).group(1)
+        for _ in range(2):
+            await filled.send(f"/runs/{filled.failed}/{act}", once=once)
+            starts.append(filled.path)
+    assert starts[0] == starts[1] != starts[2] == starts[3]
+
+
 async def test_a_run_is_done_again_from_a_node(filled):
     await filled.open(f"/runs/{filled.completed}/nodes/tell")
     await filled.send(f"/runs/{filled.completed}/rerun", **{"from": "tell"})
@@ -91,6 +103,23 @@ async def test_all_runs_that_the_filter_finds_are_retried(filled):
     assert "2 runs started again" in filled.words
     assert filled.page.url.query == b"status=failed"
     assert html
+
+
+async def test_all_runs_that_the_filter_finds_are_retried_however_many_calls_that_takes(filled, monkeypatch):
+    monkeypatch.setattr("orchestrator.api.run_bulk.MAX_BULK", 1)
+    for _ in range(2):
+        await filled.run("broken")
+    html = await filled.open("/runs?status=failed")
+    once = re.search(r'name="once" value="([^"]+)"', html).group(1)
+    for _ in range(2):
+        await filled.send("/runs/retry", which="filter", status="failed", once=once)
+        assert "3 runs started again" in filled.words
+        assert "Older ones are left" not in filled.words
+    runs = (await filled.api.get("/api/v1/runs")).json()["items"]
+    assert len([each for each in runs if each["retryOf"]]) == 3
+    monkeypatch.setattr("console.views.runs.MAX_CALLS", 1)
+    await filled.send("/runs/retry", which="filter", status="failed")
+    assert "Older ones are left: 'flume retry --pipeline' goes through them all." in filled.words
 
 
 async def test_nothing_marked_is_told(filled):

@@ -109,6 +109,20 @@ async def test_a_cancel_that_arrived_elsewhere_is_found_in_the_inbox(world, held
     assert await world.store.read_inbox(run_id) == ()
 
 
+async def test_what_arrived_of_a_kind_of_a_later_version_is_kept_and_told_once(world, held, caplog):
+    world.does["work"] = held
+    run_id = await world.begin(CALL)
+    later = InboxEntry("a" * 24, run_id, "", 0, "later", {"reason": "unheard of"}, world.orchestrator.clock())
+    assert await world.store.put_inbox(later)
+    for _ in range(2):
+        await world.keeper.round()
+    assert await world.store.read_inbox(run_id) == (later,)
+    (told,) = [record for record in caplog.records if "of a kind that this version does not know" in record.message]
+    assert (told.levelname, told.run, told.kind) == ("WARNING", run_id, "later")
+    held.release.set()
+    assert (await world.end(run_id)).status is RunStatus.COMPLETED
+
+
 async def test_no_more_runs_are_taken_on_than_the_limit(open_world, held):
     async with open_world(limits=Limits(runs=2), does={"work": held}) as world:
         record = await world.keep(CALL)

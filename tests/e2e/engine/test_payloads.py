@@ -1,8 +1,11 @@
 import asyncio
 
+import pytest
+
+from flume.errors import NodeError
 from flume.ids import NodeId
 from orchestrator.state import Inline, PayloadRef, RunStatus
-from orchestrator.values import MAX_CACHED_BYTES, MAX_INLINE_BYTES, MAX_INLINE_RUN_BYTES
+from orchestrator.values import MAX_CACHED_BYTES, MAX_INLINE_BYTES, MAX_INLINE_RUN_BYTES, PayloadCache, RunValues
 
 
 def value(node, mapping):
@@ -63,6 +66,78 @@ async def test_an_attempt_may_need_more_at_once_than_a_run_keeps_in_memory(world
     )
     assert run.status is RunStatus.COMPLETED, run.root.error
     assert await world.output(run) == 40
+
+
+@pytest.fixture
+def most(monkeypatch):
+    """Sets how large a value may be."""
+
+    def allow(size):
+        for module in ("values", "gathering"):
+            monkeypatch.setattr(f"orchestrator.{module}.MAX_VALUE_BYTES", size)
+
+    return allow
+
+
+DOUBLE = "{{{{ {0} }}}}{{{{ {0} }}}}"
+RETRIED = {"retry": {"attempts": 3}}
+
+
+async def test_an_output_beyond_the_limit_fails_its_node_for_good(world, most):
+    async def double(context, value):
+        return value * 2
+
+    world.does["double"] = double
+    call = {"id": "a", "type": "call", "config": {"do": "double"}, "inputs": {"value": "{{ trigger.data }}"}}
+    most(100_002)
+    for node in (value("a", DOUBLE.format("trigger.data")), call):
+        assert (await world.go(node | RETRIED, data="x" * 50_000)).status is RunStatus.COMPLETED
+        run = await world.go(node | RETRIED, data="y" * 50_001)
+        state = run.root.nodes[NodeId("a")]
+        assert (run.status, state.error.code, state.attempt) == (RunStatus.FAILED, "too-large", 1)
+        assert state.error.message.startswith("the value is larger than the limit of 100,002 bytes; give less")
+
+
+async def test_results_of_a_loop_that_are_too_large_together_are_not_even_loaded(world, most, monkeypatch):
+    loaded = []
+
+    async def load(values, output):
+        loaded.append(output)
+        return await load_output(values, output)
+
+    load_output = RunValues.load_output
+    monkeypatch.setattr(RunValues, "load_output", load)
+    # Only the value that was used last stays in memory.
+    monkeypatch.setattr(world.engine, "_payloads", PayloadCache(most=0))
+    body = {"nodes": [value("x", DOUBLE.format("item"))], "edges": []}
+    each = {"id": "each", "type": "loop", "config": {"body": body}, "inputs": {"items": "{{ trigger.data }}"}}
+    items = [letter * 50_000 for letter in "ab"]
+
+    most(250_000)
+    run = await world.go(each, data=[*items, "c"])
+    assert (run.status, len(loaded) > 0) == (RunStatus.COMPLETED, True), run.root.error
+    assert await world.output(run) == [*(item * 2 for item in items), "cc"]
+
+    loaded.clear()
+    run = await world.go(each, data=[*items, "d" * 50_000])
+    state = run.root.nodes[NodeId("each")]
+    assert (run.status, state.error.code, loaded) == (RunStatus.FAILED, "too-large", [])
+    assert state.error.message.startswith("what its items give together is larger than the limit of 250,000 bytes")
+
+
+async def test_the_errors_of_items_count_as_their_results(world, most):
+    async def fail(context, value):
+        raise NodeError("x" * 5_000, retryable=False)
+
+    world.does["fail"] = fail
+    body = {"nodes": [{"id": "x", "type": "call", "config": {"do": "fail"}}], "edges": []}
+    each = {"id": "each", "type": "loop", "config": {"body": body, "times": 3, "onItemError": "collect"}}
+    most(16_000)
+    assert (await world.go(each)).status is RunStatus.COMPLETED
+    most(15_000)
+    run = await world.go(each)
+    assert (run.status, run.root.error.code) == (RunStatus.FAILED, "too-large")
+    assert run.root.error.message.startswith("what its items give together is larger")
 
 
 async def test_a_sleeping_node_keeps_a_large_value(open_world, clock):

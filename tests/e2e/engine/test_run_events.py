@@ -14,7 +14,7 @@ from flume.source import read_source
 from orchestrator import runs
 from orchestrator.chains import MAX_STARTS
 from orchestrator.publisher import AT_ONCE
-from orchestrator.runs import MAX_HOPS
+from orchestrator.runs import MAX_HOPS, Rerun
 from orchestrator.store import Audience, RunFilter
 
 COMPOSE = Path(__file__).parents[3] / "examples" / "compose"
@@ -239,7 +239,7 @@ async def test_a_rerun_tells_of_itself(world) -> None:
     await world.keep(SEES, name="after", triggers=completed("first"))
     first = await world.go(MAKES, name="first")
     await runs_of(world, "after")
-    again = await world.runs.rerun(await world.store.load_run(first.id), NodeId("make"))
+    again = await world.runs.rerun(await world.store.load_run(first.id), Rerun(NodeId("make")))
     await world.end(again.run_id)
     ids = [(await world.output(run))["event"]["subject"] for run in await runs_of(world, "after", count=2)]
     assert ids == [first.id, again.run_id]

@@ -322,6 +322,52 @@ async def test_what_nobody_fired_within_a_minute_is_made_up_as_the_trigger_says(
         assert await fired(world) == [f"2026-03-01T{time}:00Z" for time in expected]
 
 
+async def last_firing(world, record):
+    schedule = await world.store.read_schedule(record.id, "cron")
+    return schedule.last_due, schedule.last_run
+
+
+async def test_the_last_firing_is_that_of_whoever_fired_and_names_its_run(open_pinged, clock):
+    async with open_pinged() as world:
+        record = await world.keep(NOTE, **cron(missed="all"))
+        await move(world, clock, "2026-03-01T12:01:00")
+        starts = world.orchestrator.event_starts
+        await move(world, clock, "2026-03-01T12:10:00")
+        assert await last_firing(world, record) == (None, None)
+
+        first = await starts.start(record, ping("2026-03-01T12:10:00.004"))
+        assert await last_firing(world, record) == (at("2026-03-01T12:10:00"), first.run_id)
+        # What comes before the scheduler has looked counts as well, and nothing that comes late takes its place.
+        second = await starts.start(record, ping("2026-03-01T12:20:00.004"))
+        again = await starts.start(record, ping("2026-03-01T12:10:30"))
+        await move(world, clock, "2026-03-01T12:20:01")
+        assert again.run_id == first.run_id
+        assert await last_firing(world, record) == (at("2026-03-01T12:20:00"), second.run_id)
+
+
+async def test_the_last_firing_is_the_run_that_was_made_up_where_nobody_fired(open_pinged, clock):
+    async with open_pinged() as world:
+        record = await world.keep(NOTE, **cron(missed="all"))
+        for moment in ("12:01:00", "12:10:00", "12:11:01"):
+            await move(world, clock, f"2026-03-01T{moment}")
+        (summary,) = (await world.store.list_runs(RunFilter("default"), limit=2)).items
+        assert await last_firing(world, record) == (at("2026-03-01T12:10:00"), summary.id)
+
+
+async def test_a_firing_that_can_not_be_noted_is_no_fault_of_the_event(open_pinged, clock, monkeypatch, caplog):
+    async with open_pinged() as world:
+        record = await world.keep(NOTE, **cron())
+        await move(world, clock, "2026-03-01T12:01:00")
+
+        async def fail(*arguments, **named):
+            raise UnavailableError("the store is away")
+
+        monkeypatch.setattr(world.orchestrator.scheduler._store, "save_schedule", fail)
+        started = await world.orchestrator.event_starts.start(record, ping("2026-03-01T12:10:00.004"))
+        assert (await world.end(started.run_id)).status == "completed"
+    assert "the last firing of a trigger can't be noted" in caplog.messages
+
+
 async def test_what_nobody_fired_while_nobody_was_there_is_made_up_too(open_pinged, clock, tmp_path):
     async with open_pinged(tmp_path) as world:
         await world.keep(NOTE, **cron(missed="all"))

@@ -5,6 +5,7 @@ import pytest
 from flume.errors import ConflictError, RequestError
 from flume.ids import NodeId
 from flume.nodes import Node, NodeInput
+from orchestrator.runs import Rerun
 from orchestrator.runs import TestRun as Trial
 from orchestrator.state import NodeStatus, RunStatus
 
@@ -115,9 +116,21 @@ async def test_a_run_under_way_can_be_neither_retried_nor_rerun(world):
     with pytest.raises(ConflictError, match="still"):
         await world.runs.retry(stored)
     with pytest.raises(ConflictError, match="still"):
-        await world.runs.rerun(stored, NodeId("a"))
+        await world.runs.rerun(stored, Rerun(NodeId("a")))
     release.set()
     await world.end(run_id)
+
+
+async def test_many_retries_and_reruns_of_a_run_with_one_key_at_once_make_one_run_each(world):
+    run = await world.go(text("a", "{{ 1 / 0 }}"))
+    stored = await world.store.load_run(run.id)
+    retries = await asyncio.gather(*(world.runs.retry(stored, key="k") for _ in range(5)))
+    reruns = await asyncio.gather(*(world.runs.rerun(stored, Rerun(key="k", body=b"")) for _ in range(5)))
+    made = [{each.run_id for each in retries}, {each.run_id for each in reruns}]
+    assert [len(each) for each in made] == [1, 1]
+    assert set(await world.store.children_of(run.id)) == set.union(*made)
+    with pytest.raises(RequestError, match="another body"):
+        await world.runs.rerun(stored, Rerun(NodeId("a"), key="k", body=b"{}"))
 
 
 async def test_a_rerun_takes_over_what_lies_before_its_node_and_nothing_after(world):
@@ -130,13 +143,13 @@ async def test_a_rerun_takes_over_what_lies_before_its_node_and_nothing_after(wo
     world.does["work"] = work
     run = await world.go(call("a"), call("b"), call("c"), call("aside"), edges=["a>b", "b>c"])
     seen.clear()
-    started = await world.runs.rerun(await world.store.load_run(run.id), NodeId("b"))
+    started = await world.runs.rerun(await world.store.load_run(run.id), Rerun(NodeId("b")))
     again = await world.end(started.run_id)
     assert seen == ["b", "c"]
     assert (again.origin.retry_of, again.origin.attempt, again.origin.version) == (run.id, 2, 1)
     assert (await world.end(run.id)) == run or (await world.end(run.id)).status is RunStatus.COMPLETED
     with pytest.raises(RequestError, match="nobody"):
-        await world.runs.rerun(await world.store.load_run(run.id), NodeId("nobody"))
+        await world.runs.rerun(await world.store.load_run(run.id), Rerun(NodeId("nobody")))
 
 
 async def test_a_rerun_may_take_other_inputs_and_the_latest_version(world):
@@ -144,12 +157,12 @@ async def test_a_rerun_may_take_other_inputs_and_the_latest_version(world):
     run = await world.go(text("a", "a{{ inputs.n }}"), text("b", "b{{ inputs.n }}"), edges=["a>b"], inputs=inputs)
     await world.keep(text("a", "A{{ inputs.n }}"), text("b", "B{{ inputs.n }}"), edges=["a>b"], inputs=inputs)
     stored = await world.store.load_run(run.id)
-    same = await world.end((await world.runs.rerun(stored, NodeId("b"), inputs={"n": 2})).run_id)
-    latest = await world.end((await world.runs.rerun(stored, NodeId("b"), latest=True)).run_id)
+    same = await world.end((await world.runs.rerun(stored, Rerun(NodeId("b"), inputs={"n": 2}))).run_id)
+    latest = await world.end((await world.runs.rerun(stored, Rerun(NodeId("b"), latest=True))).run_id)
     assert [await world.value(same, node) for node in "ab"] == ["a1", "b2"]
     assert [await world.value(latest, node) for node in "ab"] == ["a1", "B1"]
     with pytest.raises(RequestError, match="n"):
-        await world.runs.rerun(stored, NodeId("b"), inputs={"n": "two"})
+        await world.runs.rerun(stored, Rerun(NodeId("b"), inputs={"n": "two"}))
 
 
 async def test_a_whole_rerun_takes_over_nothing_but_what_the_run_was_started_with(world):
@@ -164,7 +177,7 @@ async def test_a_whole_rerun_takes_over_nothing_but_what_the_run_was_started_wit
     nodes = (call("a"), text("b", "{{ inputs.n }} {{ trigger.data.unknown[:2] }}"))
     record = await world.keep(*nodes, edges=["a>b"], inputs=inputs)
     run = await world.end((await world.start(record, data=data, is_strict=False)).run_id)
-    started = await world.runs.rerun(await world.store.load_run(run.id), None)
+    started = await world.runs.rerun(await world.store.load_run(run.id), Rerun())
     again = await world.end(started.run_id)
     assert seen == ["a", "a"]
     assert await world.value(again, "b") == "5 to"
@@ -176,18 +189,18 @@ async def test_old_inputs_are_fitted_to_the_latest_version(world):
     new = {"n": {"type": "integer", "default": 1}, "more": {"type": "string", "default": "new"}}
     run = await world.go(text("a", "a"), inputs=old, data={"n": 3})
     await world.keep(text("a", "{{ inputs }}"), inputs=new)
-    started = await world.runs.rerun(await world.store.load_run(run.id), None, latest=True)
+    started = await world.runs.rerun(await world.store.load_run(run.id), Rerun(latest=True))
     assert await world.value(await world.end(started.run_id), "a") == '{"n":3,"more":"new"}'
     await world.keep(text("a", "{{ inputs }}"), inputs={"needed": {"type": "string"}})
     with pytest.raises(RequestError, match="needed"):
-        await world.runs.rerun(await world.store.load_run(run.id), None, latest=True)
+        await world.runs.rerun(await world.store.load_run(run.id), Rerun(latest=True))
 
 
 async def test_a_rerun_of_the_latest_version_does_without_a_loop_that_is_gone(world):
     body = {"nodes": [text("x", "{{ 1 / item }}")], "edges": []}
     run = await world.go({"id": "each", "type": "loop", "config": {"body": body}, "inputs": {"items": [1, 0]}})
     await world.keep(text("new", "fine"))
-    started = await world.runs.rerun(await world.store.load_run(run.id), NodeId("new"), latest=True)
+    started = await world.runs.rerun(await world.store.load_run(run.id), Rerun(NodeId("new"), latest=True))
     assert await world.output(await world.end(started.run_id)) == "fine"
 
 

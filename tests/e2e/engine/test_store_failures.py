@@ -2,9 +2,10 @@ import asyncio
 
 import pytest
 
-from flume.errors import StoreError
-from flume.ids import NodeId
+from flume.errors import StoreError, UnavailableError
+from flume.ids import Millis, NodeId
 from orchestrator.state import RunStatus
+from orchestrator.store import InboxEntry
 
 CALL = {"id": "a", "type": "call", "config": {"do": "work"}}
 PURE = {"id": "p", "type": "template", "config": {"template": "x"}}
@@ -119,6 +120,35 @@ async def test_a_run_whose_failure_can_not_be_stored_either_is_let_go_of(open_wo
     assert [message for message in caplog.messages if message.startswith("a run can neither go on nor be failed")]
 
 
+async def test_a_run_that_stands_still_says_why_in_its_log_and_leaves_a_cancel_for_the_next_start(
+    tmp_path, open_world, fragile, caplog
+):
+    release = asyncio.Event()
+
+    async def work(context, value):
+        await release.wait()
+
+    async with open_world(tmp_path, wrap=fragile, does={"work": work}) as world:
+        run_id = await world.begin(CALL)
+        fragile.store.refuses = lambda commit: True
+        release.set()
+        await world.is_true(lambda: not world.engine.is_active(run_id))
+        stored = await world.store.load_run(run_id)
+        tries = fragile.store.tries
+        assert await world.runs.cancel(stored, reason="enough", live_owners=())
+        for _ in range(3):
+            await world.keeper.round()
+        assert (fragile.store.tries, world.engine.is_active(run_id)) == (tries, False)
+        assert sum("neither go on" in message for message in caplog.messages) == 1
+    release.clear()
+    async with open_world(tmp_path, does={"work": work}) as world:
+        (line,) = await world.logs(run_id)
+        assert (line.instance, line.attempt, line.level) == ("a", 1, "error")
+        assert "stands still until Flume is started anew" in line.message
+        assert "too big for this store" in line.message
+        assert (await world.end(run_id)).status is RunStatus.CANCELLED
+
+
 async def test_a_new_run_that_can_never_be_stored_is_refused(open_world, fragile):
     async with open_world(wrap=fragile) as world:
         record = await world.keep(PURE)
@@ -165,6 +195,69 @@ async def test_runs_that_were_claimed_while_the_store_failed_are_taken_up_later(
         await world.keeper.round()
         for run_id in ids:
             assert (await world.end(run_id)).status is RunStatus.COMPLETED
+
+
+class Unreadable:
+    """Never gives the runs in ``unreadable``."""
+
+    def __init__(self, store):
+        self._store = store
+        self.unreadable = set()
+        self.error = StoreError("it can't be read")
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def load_run(self, run_id):
+        if run_id in self.unreadable:
+            raise self.error
+        return await self._store.load_run(run_id)
+
+
+async def test_a_run_that_can_not_be_read_keeps_no_other_from_being_taken_up(open_world, clock):
+    async with open_world(wrap=Unreadable, clock=clock) as world:
+        record = await world.keep({"id": "nap", "type": "delay", "config": {"duration": "1h"}})
+        ids = [(await world.start(record)).run_id for _ in range(3)]
+        await world.is_true(lambda: world.engine.active_count == 0)
+        world.store.unreadable = {ids[0]}
+        clock.forward(3_600_000)
+        with pytest.raises(StoreError, match=f"1 of the runs to go on with, such as {ids[0]}: it can't be read"):
+            await world.keeper.round()
+        for run_id in ids[1:]:
+            assert (await world.end(run_id)).status is RunStatus.COMPLETED
+
+        world.store.unreadable = set()
+        await world.keeper.round()
+        assert (await world.end(ids[0])).status is RunStatus.COMPLETED
+
+
+async def test_however_many_runs_can_not_be_read_in_time_the_others_have_their_turn(open_world, clock):
+    async with open_world(wrap=Unreadable, clock=clock) as world:
+        record = await world.keep({"id": "nap", "type": "delay", "config": {"duration": "1h"}})
+        ids = []
+        for _ in range(4):
+            ids.append((await world.start(record)).run_id)
+            clock.forward(1)
+        await world.is_true(lambda: world.engine.active_count == 0)
+        world.store.unreadable, world.store.error = set(ids[:3]), UnavailableError("it takes too long")
+        clock.forward(3_600_000)
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="takes too long"):
+                await world.keeper.round()
+        assert (await world.end(ids[3])).status is RunStatus.COMPLETED
+
+
+async def test_a_run_that_can_not_be_read_keeps_what_arrived_for_others_from_nobody(open_world, clock):
+    async with open_world(wrap=Unreadable, clock=clock) as world:
+        ids = [await sleeping(world) for _ in range(2)]
+        for number, run_id in enumerate(ids):
+            assert await world.store.claim_run(run_id, world.engine.id, live_owners=(), commit_id=f"{number:024}")
+            entry = InboxEntry(f"{number:024}", run_id, "", 0, "cancel", {"reason": "enough"}, Millis(number))
+            assert await world.store.put_inbox(entry)
+        world.store.unreadable = {ids[0]}
+        with pytest.raises(StoreError, match=f"such as {ids[0]}"):
+            await world.keeper.round()
+        assert (await world.end(ids[1])).status is RunStatus.CANCELLED
 
 
 async def test_a_cancelled_run_that_can_not_be_loaded_just_now_is_not_lost(open_world, fragile, clock):

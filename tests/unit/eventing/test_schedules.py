@@ -214,10 +214,11 @@ WEEKDAYS = {"*": set(range(7)), "sun": {0}, "mon-fri": {1, 2, 3, 4, 5}, "6,7": {
 
 
 def _shows(wall: datetime, minute: str, hour: str, day: str, weekday: str) -> bool:
+    if wall.minute not in MINUTES[minute] or wall.hour not in HOURS[hour]:
+        return False
     on_weekday = wall.isoweekday() % 7 in WEEKDAYS[weekday]
     both_named = day != "*" and weekday != "*"
-    on_day = any((wall.day in DAYS[day], on_weekday)) if both_named else all((wall.day in DAYS[day], on_weekday))
-    return on_day and wall.hour in HOURS[hour] and wall.minute in MINUTES[minute]
+    return any((wall.day in DAYS[day], on_weekday)) if both_named else all((wall.day in DAYS[day], on_weekday))
 
 
 @lru_cache(maxsize=8)

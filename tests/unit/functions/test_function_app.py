@@ -139,6 +139,7 @@ async def test_an_order_in_any_mode_is_answered_with_an_event_in_binary_mode(app
         (MalformedEventError("no such thing"), 400, None),
         (ConnectionError("refused"), 502, "1"),
         (NodeError("refused", code="payload-refused"), 400, None),
+        (NodeError("gone", code="payload-gone", retryable=True), 502, "1"),
         (NodeError("too much", code="too-large"), 413, None),
     ],
 )

@@ -66,6 +66,10 @@ async def never(record, trigger_id, fired):
     return None
 
 
+async def no_note(record, trigger_id, due, run_id):
+    raise AssertionError("nothing was due, so there is no firing to note")
+
+
 class OneShelf:
     """Of pipelines, the store's and the one that is there when a start is made."""
 
@@ -103,7 +107,9 @@ async def test_what_a_pipeline_is_now_says_by_which_of_its_triggers_it_is_starte
     triggers = EventTriggers(shelf)
     await triggers.load()
 
-    await EventStarts(pipelines=shelf, runs=shelf, triggers=triggers, due_at=never).start_listeners(event())
+    await EventStarts(
+        pipelines=shelf, runs=shelf, triggers=triggers, due_at=never, note_firing=no_note
+    ).start_listeners(event())
 
     assert shelf.started == started
 
@@ -124,9 +130,9 @@ async def test_an_event_about_a_run_stays_in_its_namespace_whoever_sends_it(sour
     await triggers.load()
     completed = CloudEvent(id="1", source=source, type="dev.flume.run.completed")
 
-    await EventStarts(pipelines=shelf, runs=shelf, triggers=triggers, due_at=never).start_listeners(
-        completed, namespaces
-    )
+    await EventStarts(
+        pipelines=shelf, runs=shelf, triggers=triggers, due_at=never, note_firing=no_note
+    ).start_listeners(completed, namespaces)
 
     assert shelf.started == started
 
@@ -134,7 +140,7 @@ async def test_an_event_about_a_run_stays_in_its_namespace_whoever_sends_it(sour
 async def test_a_pipeline_is_not_started_by_its_own_runs_at_its_own_address_either():
     seen = record(1)
     shelf = OneShelf(seen, seen)
-    starts = EventStarts(pipelines=shelf, runs=shelf, triggers=EventTriggers(shelf), due_at=never)
+    starts = EventStarts(pipelines=shelf, runs=shelf, triggers=EventTriggers(shelf), due_at=never, note_firing=no_note)
     for name in ("p1", "p2"):
         await starts.start(seen, CloudEvent(id="1", source=f"/flume/default/{name}", type="dev.flume.run.failed"))
     assert shelf.started == ["address"]

@@ -33,7 +33,10 @@ def origin(definition: str, until: str | None = None) -> RunOrigin:
 
 @pytest.fixture
 def plans() -> Plans:
-    return Plans(NoStore(), make_registry([]), Circumstances(secrets=frozenset()))
+    async def catch_up():
+        pass
+
+    return Plans(NoStore(), make_registry([]), Circumstances(secrets=frozenset()), catch_up=catch_up)
 
 
 async def test_a_text_is_planned_once_for_all_its_runs(plans):

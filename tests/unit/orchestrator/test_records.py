@@ -38,7 +38,7 @@ from orchestrator.state import (
     TriggerRecord,
 )
 
-EXAMPLES = settings(max_examples=60, derandomize=True, database=None, deadline=None)
+EXAMPLES = settings(max_examples=30, derandomize=True, database=None, deadline=None)
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -114,11 +115,12 @@ ADDRESS = ("--host", "127.0.0.1", "--port", "0")
 
 def children(is_alive):
     """The processes that this one started and that live."""
-    found = set()
-    for task in os.listdir(f"/proc/{os.getpid()}/task"):
-        with open(f"/proc/{os.getpid()}/task/{task}/children") as file:
-            found |= {int(pid) for pid in file.read().split()}
-    return {pid for pid in found if is_alive(pid)}
+    while True:
+        # What a thread that has ended meanwhile started is another's now, so all are looked at again.
+        with suppress(FileNotFoundError):
+            files = [task / "children" for task in Path(f"/proc/{os.getpid()}/task").iterdir()]
+            found = {int(pid) for file in files for pid in file.read_text().split()}
+            return {pid for pid in found if is_alive(pid)}
 
 
 async def test_a_process_starts_with_the_first_order_and_takes_the_next_ones(machine, order):

@@ -405,13 +405,13 @@ async def test_a_token_is_sent_to_the_orchestrator_alone(start, order, orchestra
     headers = await order_headers(order("length"), dataref=f"{elsewhere.url}/api/v1/payloads/1", flumetoken="t")
     refused = await function.call("POST", headers=headers)
 
-    assert (refused.status, elsewhere.asked) == (400, [])
+    assert (refused.status, elsewhere.asked) == (502, [])
     assert [asked.target for asked in orchestrator.asked] == ["/api/v1/payloads/1"]
 
 
 @pytest.mark.parametrize(
     ("orchestrator_says", "status"),
-    [("503 Unavailable", 502), ("429 Later", 502), ("401 Unauthorized", 400), ("404 Gone", 400)],
+    [("503 Unavailable", 502), ("429 Later", 502), ("401 Unauthorized", 400), ("404 Not Found", 502)],
 )
 async def test_data_that_can_not_be_had_is_for_the_caller_to_judge(
     start, order, orchestrator, orchestrator_says, status

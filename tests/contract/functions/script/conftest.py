@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -56,6 +57,15 @@ class Scripts:
             await self.run(code, inputs, **options)
         return failed.value
 
+    async def fail_at_deadline(self, code: str, inputs: dict[str, Any] | None = None) -> NodeError:
+        """How a script fails whose deadline comes when it has logged its first line, however long that took."""
+        failing = asyncio.create_task(self.fail(code, inputs, seconds=3_600))
+        await self.logged.wait()
+        loop = asyncio.get_running_loop()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "time", lambda: time.monotonic() + 3_600)
+            return await failing
+
     def texts(self, level: str) -> list[str]:
         """The logged lines of a level."""
         return [text for at, text in self.lines if at == level]
@@ -97,4 +107,36 @@ def wheels(tmp_path: Path) -> Path:
         with zipfile.ZipFile(folder / f"tiny-{version}-py3-none-any.whl", "w") as wheel:
             for name, text in files.items():
                 wheel.writestr(name, text)
+    return folder
+
+
+QUICK_INSTALLER = """#!/bin/sh
+# uv venv --no-project --python PYTHON PLACE
+# uv pip install --python PYTHON --no-index --find-links WHEELS -- REQUIREMENT
+set -e
+if [ "$1" = venv ]; then
+  exec "$4" -I -m venv --without-pip "$5"
+fi
+case "$9" in
+  tiny) version=1.2 ;;
+  "tiny<1.2") version=1.1 ;;
+  "tiny<1.1") version=1.0 ;;
+  tiny==*) version=${9#tiny==} ;;
+esac
+echo "installing tiny $version" >&2
+while [ -e "$(dirname "$0")/on-hold" ]; do sleep 0.01; done
+exec "$4" -I -m zipfile -e "$7/tiny-$version-py3-none-any.whl" "$(dirname "$4")"/../lib/python*/site-packages
+"""
+
+
+@pytest.fixture
+def quick_installer(tmp_path: Path) -> Path:
+    """A folder for PATH whose ``uv`` can install ``tiny`` alone, and does not get to it while a file ``on-hold`` is beside it.
+
+    For tests of what is done with environments: the real installer takes four seconds of a processor where uv is missing.
+    """
+    folder = tmp_path / "quick-installer"
+    folder.mkdir()
+    (folder / "uv").write_text(QUICK_INSTALLER)
+    (folder / "uv").chmod(0o755)
     return folder

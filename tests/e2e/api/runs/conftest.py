@@ -97,9 +97,9 @@ def make_app(orchestrator, secrets, namespaces=None):
 
 
 @asynccontextmanager
-async def opened(folder=None, secrets=None, namespaces=None) -> AsyncIterator[Api]:
+async def opened(folder=None, secrets=None, namespaces=None, **settings) -> AsyncIterator[Api]:
     secrets = secrets or {}
-    async with local_orchestrator(Composition(Settings(grace=0), secrets, folder)) as orchestrator:
+    async with local_orchestrator(Composition(Settings(grace=0, **settings), secrets, folder)) as orchestrator:
         gates = Gates()
         orchestrator.registry.register(gates.node_type())
         app = make_app(orchestrator, secrets, namespaces)

@@ -1,5 +1,6 @@
+import pytest
+
 from orchestrator.api.run_models import (
-    BulkAnswer,
     GraphRecord,
     ItemRecord,
     NodeDetailRecord,
@@ -177,6 +178,54 @@ async def test_a_whole_run_is_run_again_by_a_call_without_a_body(api) -> None:
     assert again["nodes"]["first"]["startedAt"] >= again["createdAt"]
 
 
+@pytest.mark.parametrize("act", ["retry", "rerun"])
+async def test_a_run_is_retried_and_rerun_once_by_a_key_and_the_answer_is_that_run(api, act) -> None:
+    await api.save(CHAIN)
+    first, second = [(await api.invoke(wait=5, json={"fail": True})).headers["flume-run"] for _ in range(2)]
+    key = {"headers": {"Idempotency-Key": "k"}}
+
+    made = await api.post(f"/api/v1/runs/{first}/{act}", **key)
+    await api.ended(made.json()["id"])
+    again = await api.post(f"/api/v1/runs/{first}/{act}", **key)
+    others = [
+        await api.post(f"/api/v1/runs/{second}/{act}", **key),
+        await api.post(f"/api/v1/runs/{first}/{act}", headers={"Idempotency-Key": "other"}),
+        await api.post(f"/api/v1/runs/{first}/{act}"),
+        await api.post(f"/api/v1/runs/{first}/{'rerun' if act == 'retry' else 'retry'}", **key),
+    ]
+
+    assert (again.status_code, again.json()["status"]) == (202, "failed")
+    assert again.headers["location"] == made.headers["location"]
+    assert len({each.json()["id"] for each in (made, again, *others)}) == 5
+    assert (await api.post(f"/api/v1/runs/{first}/{act}", headers={"Idempotency-Key": ""})).json()["code"] == "bad-key"
+
+
+async def test_a_key_used_for_another_rerun_of_the_run_is_refused(api) -> None:
+    await api.save(CHAIN)
+    run_id = (await api.invoke(wait=5, json={"fail": True})).headers["flume-run"]
+    key = {"headers": {"Idempotency-Key": "k"}}
+    await api.post(f"/api/v1/runs/{run_id}/rerun", json={"from": "second"}, **key)
+
+    answer = await api.post(f"/api/v1/runs/{run_id}/rerun", json={"from": "boom"}, **key)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "key-reused")
+
+
+async def test_a_retry_that_was_made_is_told_also_when_there_is_no_room_for_another(open_api) -> None:
+    async with open_api(max_runs=1) as api:
+        await api.save(GATE)
+        run_id = (await api.invoke()).json()["id"]
+        await api.post(f"/api/v1/runs/{run_id}/cancel")
+        key = {"headers": {"Idempotency-Key": "k"}}
+        made = await api.post(f"/api/v1/runs/{run_id}/retry", **key)
+
+        again = await api.post(f"/api/v1/runs/{run_id}/retry", **key)
+        other = await api.post(f"/api/v1/runs/{run_id}/retry")
+
+        assert (again.status_code, again.json()) == (202, {**made.json(), "status": "running"})
+        assert other.status_code == 429
+
+
 async def test_the_nodes_of_a_pipeline_are_counted_for_parts_of_the_time(api) -> None:
     await api.save(CHAIN)
     await api.invoke(wait=5)
@@ -189,32 +238,6 @@ async def test_the_nodes_of_a_pipeline_are_counted_for_parts_of_the_time(api) ->
     assert found["nodeParts"][2]["nodes"] == found["nodes"]
     assert without["nodeParts"] is None
     assert (await api.get("/api/v1/stats?nodeParts=25")).status_code == 400
-
-
-async def test_many_runs_are_cancelled_by_ids_and_each_answer_says_what_became_of_it(api) -> None:
-    await api.save(GATE)
-    first, second = [(await api.invoke()).json()["id"] for _ in range(2)]
-
-    answer = (await api.post("/api/v1/runs:cancel", json={"ids": [first, "0" * 24, second]})).json()
-
-    BulkAnswer.model_validate(answer)
-    assert [(each["id"], each["ok"]) for each in answer["items"]] == [(first, True), ("0" * 24, False), (second, True)]
-    assert answer["items"][1]["error"]["code"] == "not-found"
-    assert (await api.get("/api/v1/runs?status=running")).json()["items"] == []
-
-
-async def test_many_runs_are_retried_by_filter(api) -> None:
-    await api.save(CHAIN)
-    failed = [(await api.invoke(wait=5, json={"fail": True})).headers["flume-run"] for _ in range(2)]
-    await api.invoke(wait=5)
-
-    answer = (await api.post("/api/v1/runs:retry", json={"filter": {"pipeline": "sample"}})).json()
-
-    assert [each["id"] for each in answer["items"]] == failed[::-1]
-    assert answer["hasMore"] is False
-    assert all(len(each["run"]) == 24 for each in answer["items"])
-    neither = await api.post("/api/v1/runs:retry", json={})
-    assert (neither.status_code, neither.json()["code"]) == (400, "bad-body")
 
 
 async def test_a_test_run_of_an_unsaved_document_honors_pins_and_until(api) -> None:

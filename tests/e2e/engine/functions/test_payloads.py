@@ -5,6 +5,7 @@ import pytest
 
 from eventing.datarefs import INLINE_MOST, payload_id, reference_of
 from eventing.messages import attempt_of, invoke_event
+from eventing.remote import DeliveryError
 from orchestrator.function_endpoints import FunctionEndpoints
 from orchestrator.payload_exchange import StoreDepot
 
@@ -82,6 +83,16 @@ async def test_whoever_may_not_and_what_is_not_there_are_answered_alike(ordered,
     details = {answer.json()["detail"].replace(id, "ID") for answer, id in zip(answers, asked, strict=True)}
     assert details == {"no payload 'ID'; or the token and Flume-Attempt are not those of its attempt"}
     assert (await site.client.get(there, headers=proof(order))).status_code == 200
+
+
+async def test_an_answer_whose_data_another_replica_let_go_of_is_asked_for_again(ordered, says):
+    site, order = ordered
+    answer = await site.keep(says.answer(order, LARGE))
+    ours, theirs = (StoreDepot(site.world.orchestrator.payloads, lambda: "http://flume") for _ in range(2))
+    assert (await theirs.whole(answer, order)).data["output"] == LARGE
+
+    with pytest.raises(DeliveryError, match="not there any more"):
+        await ours.whole(answer, order)
 
 
 async def test_a_payload_beyond_the_limit_is_refused_and_nothing_of_it_is_kept(ordered):

@@ -33,6 +33,19 @@ def test_orders_are_for_functions_by_name_where_a_cluster_or_a_broker_is_named(e
     assert elsewhere.function_of(new_invocation()) == "fn-template-cpu"
 
 
+@pytest.mark.parametrize(
+    "environment", [{"K8S_NAMESPACE": "shop"}, {"K8S_NAMESPACE": "shop", "FLUME_DISPATCH": "broker"}]
+)
+def test_who_can_not_be_on_a_cluster_has_functions_of_its_own_whatever_the_settings_say_of_one(environment):
+    assert elsewhere_of(read_settings(environment), may_be_on_cluster=False) is None
+
+
+def test_a_broker_that_is_named_is_no_cluster(new_invocation):
+    assert (
+        elsewhere_of(read_settings(BROKER), may_be_on_cluster=False).function_of(new_invocation()) == "fn-template-cpu"
+    )
+
+
 def test_addresses_are_in_the_namespace_of_the_installation(new_invocation):
     elsewhere = elsewhere_of(read_settings({"K8S_NAMESPACE": "shop"}))
 
@@ -86,3 +99,5 @@ def test_cron_is_left_to_pingsources_where_the_settings_say_so_and_one_can_do_it
     settings = read_settings(environment)
 
     assert options_of(settings, Composition(settings, {}, None)).is_fired_elsewhere(schedule) is expected
+    not_there = Composition(settings, {}, None, may_be_on_cluster=False)
+    assert options_of(settings, not_there).is_fired_elsewhere(schedule) is False

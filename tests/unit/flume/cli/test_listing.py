@@ -17,9 +17,13 @@ def test_what_changes_in_a_namespace_is_a_line_each(capsys):
         ("function", {"name": "resize", "status": "ready", "ready": 2, "inFlight": 5}),
         ("reload", {}),
     ]
-    events = [SimpleNamespace(name=name, data=data) for name, data in told]
 
-    watch_namespace(SimpleNamespace(events=lambda path: events))
+    def events(path):
+        yield from (SimpleNamespace(name=name, data=data) for name, data in told)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        watch_namespace(SimpleNamespace(events=events))
 
     lines = [line.split("  ", 1)[1] for line in capsys.readouterr().out.splitlines()]
     assert lines == ["run r1  p  running", "pipeline p  saved", "function resize  ready: 2 ready, 5 in flight"]

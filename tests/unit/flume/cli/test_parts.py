@@ -153,8 +153,19 @@ def test_tokens_are_kept_by_server_for_their_owner_alone(tmp_path):
         stored_token("http://a", file)
 
 
+class NoTime:
+    """A clock on which nothing takes time."""
+
+    def now(self):
+        return 0.0
+
+    def sleep(self, seconds):
+        pass
+
+
 def client(answer):
-    return Client("http://server", token="t", namespace="team", transport=httpx.MockTransport(answer))
+    transport = httpx.MockTransport(answer)
+    return Client("http://server", token="t", namespace="team", transport=transport, clock=NoTime())
 
 
 def test_calls_carry_token_and_namespace():
@@ -207,8 +218,7 @@ class Breaks(httpx.SyncByteStream):
         raise httpx.ReadError("gone")
 
 
-def test_a_stream_that_breaks_goes_on_behind_the_last_event(monkeypatch):
-    monkeypatch.setattr("flume.cli.client.BREAK_S", 0)
+def test_a_stream_that_breaks_goes_on_behind_the_last_event():
     asked = []
 
     def answer(request):

@@ -61,3 +61,9 @@ def test_a_wrong_value_names_its_variable(name, value):
         read_settings({name: value})
 
     assert wrong.value.variable == name
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "flume.prod", "$flume", "ä" * 32])
+def test_a_database_name_that_mongodb_does_not_take_is_told_by_its_variable(name):
+    with pytest.raises(SettingError, match=r"^DB_NAME: expected up to 63 bytes without"):
+        read_settings({"DB_NAME": name})

@@ -178,6 +178,39 @@ def test_an_edit_that_changes_neither_size_nor_second_is_seen(tmp_path: Path, mo
     assert not (tmp_path / "__pycache__").exists()
 
 
+@pytest.mark.parametrize("helper", ["_helper.py", "_helper/__init__.py", "_helper/deep.py"])
+def test_such_an_edit_of_a_file_that_a_node_file_imports_is_seen_too(
+    helper: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    module = ".".join(Path(helper).with_suffix("").parts).removesuffix(".__init__")
+    (tmp_path / "a.py").write_text(f"from .{module} import VERSION\n" + NODE.format(name="a", version="VERSION"))
+    file = tmp_path / helper
+    file.parent.mkdir(exist_ok=True)
+    registry, versions = Registry(), []
+    for version in (1, 2):
+        file.write_text(f"VERSION = {version}\n")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        assert load_path(registry, tmp_path).failures == ()
+        versions.append(registry.get("a").version)
+
+    assert versions == [1, 2]
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_a_helper_that_appears_between_two_loads_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("from .helper import VERSION\n" + NODE.format(name="a", version="VERSION"))
+    folder_times = (1_700_000_000, 1_700_000_000)
+    os.utime(tmp_path, folder_times)
+    registry = Registry()
+    assert "helper" in load_path(registry, tmp_path / "a.py").failures[0].reason
+
+    (tmp_path / "helper.py").write_text("VERSION = 3\n")
+    os.utime(tmp_path, folder_times)
+
+    assert load_path(registry, tmp_path / "a.py").names == ("a",)
+
+
 def test_reloading_one_file_of_a_folder_leaves_the_others(tmp_path: Path) -> None:
     write(tmp_path / "a.py", "a")
     b = write(tmp_path / "b.py", "b")

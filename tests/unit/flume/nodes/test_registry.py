@@ -35,6 +35,15 @@ def test_types_are_listed_by_name() -> None:
     assert "d" not in registry
 
 
+def test_a_class_that_is_in_several_registries_has_one_schema() -> None:
+    made = node_class("a")
+    one, other = Registry(), Registry()
+    one.register(made)
+    other.register(made)
+
+    assert one.get("a").input_schema is other.get("a").input_schema
+
+
 def test_threads_that_ask_at_once_for_what_is_not_imported_yet_import_it_once() -> None:
     loads: list[str] = []
 

@@ -16,6 +16,7 @@ from orchestrator.store import (
     InboxEntry,
     LogLine,
     OutboxEntry,
+    PackagedTypeRecord,
     Payload,
     PipelineRecord,
     Schedule,
@@ -55,6 +56,7 @@ RUNS = st.builds(
 )
 RECORDS = {
     Key: st.builds(Key, TEXTS, st.binary(max_size=40)),
+    PackagedTypeRecord: st.builds(PackagedTypeRecord, TEXTS, TEXTS, OBJECTS),
     PipelineRecord: st.builds(
         PipelineRecord,
         id=IDS,

@@ -112,7 +112,7 @@ def test_a_file_that_fails_in_any_way_leaves_the_others(tmp_path: Path) -> None:
 
 
 def test_an_endless_import_is_cut_and_the_files_after_it_are_described(tmp_path: Path) -> None:
-    write(tmp_path / "a.py", "a", before="while True: pass\n")
+    write(tmp_path / "a.py", "a", before="import time\nwhile True: time.sleep(1)\n")
     write(tmp_path / "b.py", "b")
     registry = Registry()
 
@@ -160,28 +160,34 @@ def test_what_a_file_prints_spoils_nothing_and_is_not_lost(tmp_path: Path, capfd
     assert (printed.out, set(printed.err.split())) == ("", {"{}", "shouted", "end"})
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "{",
-        "[]",
-        "7",
-        "{}",
-        '{"types": {}, "failures": []}',
-        '{"types": [], "failures": [1]}',
-        '{"types": [], "failures": [{"source": [], "reason": ""}]}',
-        '{"types": [{"source": "a.py"}], "failures": []}',
-        '{"types": [{"source": "a.py", "description": []}], "failures": []}',
-        '{"types": [{"source": null, "description": {}}], "failures": []}',
-    ],
-)
-def test_a_file_that_writes_where_the_answers_go_harms_itself_alone(tmp_path: Path, line: str) -> None:
-    written = f"{line}\n".encode()
-    spoils = f"import os\nfor each in range(3, 20):\n    try: os.write(each, {written!r})\n    except OSError: pass\n"
-    write(tmp_path / "a.py", "a", before=spoils)
-    write(tmp_path / "b.py", "b")
+WRONG_LINES = [
+    "{",
+    "[]",
+    "7",
+    "{}",
+    '{"types": {}, "failures": []}',
+    '{"types": [], "failures": [1]}',
+    '{"types": [], "failures": [{"source": [], "reason": ""}]}',
+    '{"types": [{"source": "a.py"}], "failures": []}',
+    '{"types": [{"source": "a.py", "description": []}], "failures": []}',
+    '{"types": [{"source": null, "description": {}}], "failures": []}',
+]
+
+
+def test_a_file_that_writes_where_the_answers_go_harms_itself_alone(tmp_path: Path) -> None:
+    for number, line in enumerate(WRONG_LINES):
+        written = f"{line}\n".encode()
+        spoils = (
+            f"import os\nfor each in range(3, 20):\n    try: os.write(each, {written!r})\n    except OSError: pass\n"
+        )
+        write(tmp_path / f"bad{number}.py", f"bad{number}", before=spoils)
+        write(tmp_path / f"fine{number}.py", f"fine{number}")
     loaded = load(Registry(), tmp_path)
-    assert (loaded.names, list(reasons(loaded))) == (("b",), ["a.py"])
+    count = range(len(WRONG_LINES))
+    assert (sorted(loaded.names), sorted(reasons(loaded))) == (
+        [f"fine{number}" for number in count],
+        [f"bad{number}.py" for number in count],
+    )
 
 
 def test_files_import_each_other_and_share_a_base_class(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null)
 IMAGE_PREFIX ?=
 
-# For two cores, since most tests wait for processes of their own more than they compute; of one file they run in one process, in order.
-TEST_PROCESSES ?= 4
+# For two cores: tests wait for processes of their own more than they compute, and a fourth makes browsers wait. Of one file they run
+# in one process, in order.
+TEST_PROCESSES ?= 3
 
 .PHONY: help install run demo test test-cluster check format types crds images console bench faults clean
 

@@ -220,7 +220,8 @@ def _saved(item: Mapping[str, Any]) -> SavedPipeline:
         definition=item["definition"],
         key=item["eventKey"],
         disabled=frozenset(item["disabledTriggers"]),
-        types=item["nodeTypes"],
+        # None from an orchestrator of the version before, which is there while a new one is rolled out.
+        types=item.get("nodeTypes") or {},
     )
 
 

@@ -61,6 +61,8 @@ def _patches(parameters: Parameters) -> Iterator[dict[str, Any]]:
     settings = {
         "FLUME_FUNCTION_IMAGE": parameters.function_image,
         "FLUME_PULL_POLICY": parameters.pull_policy,
+        # What an earlier session has left in a database of the tester's must not pass for runs of this one.
+        "DB_NAME": f"flume_tests_{parameters.session}",
         **({"VLLM_URL": parameters.vllm_url} if parameters.vllm_url else {}),
     }
     yield _patch("ConfigMap", "flume-settings", [_add(f"/data/{name}", value) for name, value in settings.items()])

@@ -1,8 +1,9 @@
 """What the tests on a cluster are told, all of it by the environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 CONTROL, FUNCTION, CUSTOM = "FLUME_IMAGE_CONTROL", "FLUME_IMAGE_FUNCTION", "FLUME_IMAGE_CUSTOM"
 MONGODB, REDIS = "FLUME_IMAGE_MONGODB", "FLUME_IMAGE_REDIS"
@@ -20,6 +21,7 @@ class Parameters:
     """``custom_image`` holds `tests/cluster/nodes`; ``diagnostics`` is where failures leave what the cluster says.
 
     ``mongodb_image`` and ``redis_image`` empty: those of the overlay. ``patience`` is what every deadline is multiplied by.
+    ``session`` is another one each time, for what must not be found again by the next.
     """
 
     kubeconfig: str
@@ -35,6 +37,7 @@ class Parameters:
     redis_image: str = ""
     patience: float = 1.0
     diagnostics: Path = Path("cluster-diagnostics")
+    session: str = field(default_factory=lambda: uuid4().hex[:12])
 
 
 def parameters_in(environment: Mapping[str, str]) -> Parameters | str:

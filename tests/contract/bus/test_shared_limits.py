@@ -112,7 +112,7 @@ async def test_where_there_is_less_than_one_for_each_they_take_turns(redis_url, 
             await stack.enter_async_context(load.going_on(3))
         async with asyncio.timeout(2 * WITHIN_S):
             while any(load.done <= 30 for load in loads):
-                assert await watch(loads, 0.5) == 1
+                assert await watch(loads, 0.5) <= 1
 
 
 @pytest.mark.slow

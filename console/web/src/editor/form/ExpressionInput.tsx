@@ -4,7 +4,7 @@
  * syllable, nothing is taken or offered.
  */
 
-import { type KeyboardEvent, useId, useRef, useState } from "react";
+import { type KeyboardEvent, useId, useLayoutEffect, useRef, useState } from "react";
 import type { Path } from "../document/source";
 import { pointerOf } from "../document/view";
 import { useEditor, useEditorParts } from "../store";
@@ -35,6 +35,7 @@ export function ExpressionInput(props: ExpressionInputProps) {
   const mayBeExpression = useIsOfDocument();
   const list = useId();
   const field = useRef<HTMLTextAreaElement>(null);
+  const caretAfter = useRef<number | null>(null);
   const [kept, keep] = useDraft(props.node, path);
   const [draft, setDraft] = useState<string | null>(null);
   const [offer, setOffer] = useState<(Completion & { readonly active: number }) | null>(null);
@@ -63,12 +64,17 @@ export function ExpressionInput(props: ExpressionInputProps) {
     const element = field.current;
     if (offer === null || element === null) return;
     const after = text.slice(0, offer.from) + chosen + text.slice(element.selectionStart);
-    const caret = offer.from + chosen.length;
+    caretAfter.current = offer.from + chosen.length;
     setDraft(after);
     take(after);
     setOffer(null);
-    requestAnimationFrame(() => element.setSelectionRange(caret, caret));
   };
+  // Before the next key is taken: a frame later, it would go behind what has been typed meanwhile.
+  useLayoutEffect(() => {
+    if (caretAfter.current === null) return;
+    field.current?.setSelectionRange(caretAfter.current, caretAfter.current);
+    caretAfter.current = null;
+  });
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing || event.keyCode === 229) return;
     if (kept !== undefined && offer === null && event.key === "Escape") {

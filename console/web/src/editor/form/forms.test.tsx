@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { act } from "react";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { aText, aType, TYPES } from "../document/building";
 import { save } from "../server";
 import { type EditorParts, isUnsaved, select, setText, undo } from "../store";
@@ -167,5 +167,23 @@ describe("adding to", () => {
     open(aText("  - {id: a, type: script}\n"));
     click("Add to tags");
     expect(parts.store.getState().pipeline.view.byId.get("a")?.config).toEqual({ tags: [""] });
+  });
+});
+
+describe("an offer that is taken", () => {
+  it("leaves the caret behind it before the next key comes", () => {
+    const writer = aType("writer", { inputSchema: { type: "object", properties: { text: STRINGS } } });
+    const nodes = "  - {id: fetch-topic, type: log}\n  - {id: b, type: writer}\n";
+    parts = anEditor(aText(`${nodes}edges: [{from: fetch-topic, to: b}]\n`), new Map([...TYPES, ["writer", writer]]));
+    const node = parts.store.getState().pipeline.view.byId.get("b");
+    draw(parts, node && <NodeForm key="b" node={node} />);
+    const writes = field("Text") as unknown as HTMLTextAreaElement;
+    type(writes, "{{ fet");
+    const placed = vi.spyOn(writes, "setSelectionRange");
+    act(() => {
+      writes.dispatchEvent(new KeyboardEvent("keydown", { key: "Tab", bubbles: true, cancelable: true }));
+    });
+    expect(writes.value).toBe("{{ fetch-topic");
+    expect(placed).toHaveBeenCalledWith(14, 14);
   });
 });

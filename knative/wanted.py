@@ -132,6 +132,16 @@ def wanted_of_pipeline(pipeline: Pipeline, cluster: Cluster, around: Surrounding
     )
 
 
+def no_model(name: str) -> Problem:
+    """What is wrong with a pipeline whose AI type ``name`` nothing serves."""
+    return Problem(
+        "no-model",
+        "",
+        f"nothing serves a model for '{name}' in lane gpu",
+        "apply a Model (apiVersion: flume.dev/v1), or set VLLM_URL to a model server that all share",
+    )
+
+
 def unserved_types(functions: Iterable[Function], models: Iterable[Model], cluster: Cluster) -> tuple[str, ...]:
     """The AI types that have no function in lane ``gpu``: nothing serves a model for them."""
     served = {name for model in models for name in NODE_TYPES[model.task]}

@@ -4,19 +4,17 @@ import asyncio
 import logging
 import os
 import socket
-from dataclasses import replace
-from datetime import timedelta
 from uuid import uuid4
 
 import flume
 from eventing.http_serving import listen
 from flume.cli.addresses import address_of
+from flume.cli.clusters import cluster_of
 from flume.cli.interrupts import run_interruptible
 from flume.cli.logging import configure_logging
 from flume.cli.printing import say
-from flume.cli.settings import Settings, read_settings, split_list
+from flume.cli.settings import Settings, read_settings
 from flume.nodes.registry import Registry, installed_node_types
-from knative.cluster import Cluster, Dispatch
 from knative.operator.connection import connection_to, find_access
 from knative.operator.health import Pulse, health_server
 from knative.operator.metrics import Metrics
@@ -69,22 +67,4 @@ async def _watch_platform(settings: Settings, on_troubles: OnTroubles) -> None:
         settings.token,
         settings.cluster_namespace,
         on_troubles,
-    )
-
-
-def cluster_of(settings: Settings) -> Cluster:
-    """What the settings say of the installation."""
-    usual = Cluster()
-    return replace(
-        usual,
-        namespace=settings.cluster_namespace,
-        engine_url=settings.engine_url,
-        dispatch=Dispatch(settings.dispatch),
-        function_image=settings.function_image or usual.function_image,
-        vllm_image=settings.vllm_image or usual.vllm_image,
-        pull_policy=settings.pull_policy,
-        pull_secrets=split_list(settings.pull_secrets),
-        vllm_url=settings.llm_url,
-        timezone=settings.timezone,
-        function_timeout_max=timedelta(seconds=settings.function_timeout_max),
     )

@@ -6,10 +6,10 @@ of one, such as the key of a pipeline's address, is left out.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from flume.cli.clusters import cluster_of
 from flume.cli.documents import find_documents
 from flume.cli.node_types import known_types
 from flume.cli.printing import print_text, say
@@ -29,9 +29,8 @@ from knative.cluster import Cluster, Dispatch
 from knative.functions import functions_of
 from knative.manifests.ping_sources import NOT_ON_KNATIVE
 from knative.models import NODE_TYPES, Model
-from knative.resources.spec_models import API
 from knative.resources.specs import read_model, read_node_type
-from knative.wanted import Surroundings, unserved_types, wanted_objects
+from knative.wanted import Surroundings, no_model, unserved_types, wanted_objects
 from knative.yaml_text import yaml_text
 
 
@@ -93,16 +92,13 @@ def render_files(paths: Sequence[Path], *, node_paths: Sequence[Path], target: T
 
 
 def _cluster_of(settings: Settings, target: Target) -> Cluster:
-    usual = Cluster()
+    """The installation of the settings, in whatever namespace they say that it is; what the command is told wins."""
+    cluster, usual = cluster_of(settings), Cluster()
     return replace(
-        usual,
-        namespace=settings.cluster_namespace,
-        engine_url=usual.engine_url.replace(f".{usual.namespace}.svc", f".{settings.cluster_namespace}.svc"),
-        dispatch=target.dispatch or Dispatch(settings.dispatch),
-        vllm_url=settings.llm_url,
-        timezone=settings.timezone,
-        function_timeout_max=timedelta(seconds=settings.function_timeout_max),
-        function_image=target.image or usual.function_image,
+        cluster,
+        engine_url=usual.engine_url.replace(f".{usual.namespace}.svc", f".{cluster.namespace}.svc"),
+        dispatch=target.dispatch or cluster.dispatch,
+        function_image=target.image or cluster.function_image,
     )
 
 
@@ -161,10 +157,8 @@ def _print_objects(found: _Found, registry: Registry, cluster: Cluster) -> bool:
             say(f"{unmet.kind} '{unmet.name}': {line_of(unmet.problem)}")
     unserved = unserved_types(functions_of(found.plans, {}), found.models, cluster)
     for name in unserved:
-        say(
-            f"note: nothing serves a model for '{name}' in lane gpu — give a file with a Model (apiVersion: {API}), "
-            "or set VLLM_URL to a model server that all share"
-        )
+        problem = no_model(name)
+        say(f"note: {problem.message} — {problem.hint}")
     if not is_whole:
         return False
     resources = sorted(found.resources, key=lambda each: (each["metadata"]["namespace"], each["metadata"]["name"]))

@@ -29,6 +29,7 @@ from knative.operator.saved_types import known_versions
 from knative.operator.statuses import status_actions
 from knative.operator.world import CLUSTER, Acceptance, Answer, Refusal, SavedPipeline, World
 from knative.resources.spec_models import API
+from knative.wanted import no_model, unserved_types
 
 SAVED, TRIGGERS, FUNCTIONS = "Saved", "TriggersReady", "FunctionsReady"
 
@@ -156,6 +157,7 @@ def _functions_of(plan: Plan, world: World) -> tuple[list[Problem], list[Manifes
     functions = functions_of([plan], {})
     types = {each.type.name for each in functions}
     unmet = [each.problem for each in world.planned.wanted.unmet if each.kind == "NodeType" and each.name in types]
+    unmet += [no_model(name) for name in unserved_types(functions, world.planned.models, world.cluster)]
     names = {each.name for each in functions} | _models_of(plan, world)
     made = [
         _observed(each, world)

@@ -113,6 +113,8 @@ async def _lead(
 async def _kept_going(background: Background, on_troubles: OnTroubles) -> None:
     """Begin it again whenever it ends: what it finds on the cluster must not end the operator."""
     while True:
+        # It tells changes: what the one before it has told is of the past.
+        on_troubles({})
         try:
             await background(on_troubles)
             logger.error("a background task has ended and begins again")

@@ -135,7 +135,8 @@ def _of_waiting(container: Observed, pod: Observed) -> Finding | None:
     if reason in _START_REASONS:
         return Finding(START_FAILED, f"the container '{name}' can't be started: {message or reason}")
     ended = _terminated(container)
-    if ended.get("exitCode") and not state.get("running"):
+    # A server that ends of itself is in trouble, too, when it did so without an error: it is to go on.
+    if not state.get("running") and (ended.get("exitCode") or (ended and reason == "CrashLoopBackOff")):
         return _of_ended(container, pod, is_over=False)
     return None
 

@@ -84,13 +84,15 @@ def test_the_seeds_document_goes_through_render_and_kubectl(site):
 
     def look():
         found = site.kubectl.get("pipelines.flume.dev", "article-generator", TEAM)
-        if not condition(found, "Ready"):
+        if not condition(found, "FunctionsReady"):
             raise NotYetError(f"no condition: {found.get('status', 'no status')}")
         return found
 
     found = site.waiting.until("the operator has taken up the seed's pipeline", look, within_s=120)
     saved = site.api.call("GET", "/api/v1/pipelines/article-generator")
     assert (found["status"]["version"], saved["name"]) == (1, "article-generator")
+    if not site.parameters.vllm_url:
+        assert condition(found, "FunctionsReady")["reason"] == "NoModel"
 
 
 def _to_broker(site, event):

@@ -94,6 +94,19 @@ def test_the_objects_go_to_the_namespace_of_the_installation(flume, write, pipel
     assert "value: http://flume-orchestrator.pipelines.svc.cluster.local:8000\n" in done.out
 
 
+def test_images_and_how_they_are_pulled_are_those_that_the_operator_is_told(flume, write, pipeline, monkeypatch):
+    monkeypatch.setenv("FLUME_FUNCTION_IMAGE", "dev.local/flume-function:7")
+    monkeypatch.setenv("FLUME_VLLM_IMAGE", "dev.local/vllm:7")
+    monkeypatch.setenv("FLUME_PULL_POLICY", "Never")
+    monkeypatch.setenv("FLUME_PULL_SECRETS", "registry-key")
+    node = "  - {id: a, type: script, config: {code: 'def main(i): pass'}}"
+    done = flume("render", write("p.yaml", pipeline(node)), write("model.yaml", MODEL))
+
+    for wanted in ("image: dev.local/flume-function:7", "image: dev.local/vllm:7", "name: registry-key"):
+        assert f"{wanted}\n" in done.out
+    assert done.out.count("imagePullPolicy: Never\n") >= 2
+
+
 def test_printed_twice_it_is_the_same(flume):
     files = [SEED, SEED.parent / "etl", SEED.parent / "loop.yaml"]
 

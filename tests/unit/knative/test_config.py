@@ -270,6 +270,13 @@ def test_no_image_is_left_to_the_latest(overlays, overlay):
             assert tag != "latest"
 
 
+def test_servers_of_models_are_of_the_version_that_the_shared_one_has():
+    settings = yaml.safe_load((CONFIG / "base/settings.yaml").read_text())["data"]
+    shared = yaml.safe_load((CONFIG / "components/gpu-shared/kustomization.yaml").read_text())
+    [image] = [each for each in shared["images"] if each["name"] == "vllm/vllm-openai"]
+    assert settings["FLUME_VLLM_IMAGE"] == f"{image['name']}:{image['newTag']}"
+
+
 def test_the_dashboard_shows_each_metric_that_there_is_and_no_other():
     dashboard = json.loads((CONFIG / "components/monitoring/dashboard.json").read_text())
     shown = {

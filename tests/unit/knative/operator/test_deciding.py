@@ -161,6 +161,29 @@ def test_an_object_that_the_api_server_refuses_is_told_with_its_words_whether_it
         assert told in found["Ready"][2]
 
 
+def test_a_pipeline_whose_model_nobody_serves_is_not_ready_until_somebody_does(world):
+    needing = [
+        saved(
+            nodes=[
+                {
+                    "id": "n",
+                    "type": "llm-generate",
+                    "runOn": "gpu",
+                    "config": {"model": "phi"},
+                    "inputs": {"prompt": "x"},
+                }
+            ]
+        )
+    ]
+    found = conditions(world(GREET, at_api=needing, answers=accepted(GREET)))
+    assert found["Ready"] == found["FunctionsReady"]
+    assert found["Ready"][:2] == ("False", "NoModel")
+    assert "nothing serves a model for 'llm-generate'" in found["Ready"][2]
+    model = {**resource("Model", "phi", "flume"), "spec": {"name": "phi"}}
+    served = conditions(world(GREET, model, at_api=needing, answers=accepted(GREET)))
+    assert served["FunctionsReady"][1] != "NoModel"
+
+
 @pytest.mark.parametrize(
     ("finding", "told"),
     [

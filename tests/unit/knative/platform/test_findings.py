@@ -105,6 +105,10 @@ NOT_OVER = {
         service_pod("Running", container(waiting("CrashLoopBackOff"), ended(1), restarts=3)),
         Finding("crashed", "the process ended with exit code 1", False, "function"),
     ),
+    "a service that ends by itself without an error": (
+        service_pod("Running", container(waiting("CrashLoopBackOff"), ended(0, "Completed"), restarts=3)),
+        Finding("crashed", "the process ended with exit code 0", False, "function"),
+    ),
 }
 
 FINE = {

@@ -211,7 +211,8 @@ def test_all_that_is_not_allowed_in_is_kept_out_and_the_credentials_of_clouds_ou
     closed = object_in(overlays["production"], "NetworkPolicy", "flume-nothing-by-default")["spec"]
     leaving = object_in(overlays["production"], "NetworkPolicy", "flume-no-cloud-metadata")["spec"]
     assert closed == {"podSelector": {}, "policyTypes": ["Ingress"]}
-    assert leaving["egress"][0]["to"][0]["ipBlock"] == {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}
+    assert leaving["egress"][0] == {"to": [{"namespaceSelector": {}}]}
+    assert leaving["egress"][1]["to"][0]["ipBlock"] == {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}
 
 
 @pytest.mark.slow

@@ -53,6 +53,7 @@ export function walk({ store, arrangement, around }: Walking, event: KeyboardEve
   const from = (event.target as HTMLElement).dataset.node;
   if (from === undefined || event.nativeEvent.isComposing || arrangement === null) return;
   if (event.key === "Enter") {
+    if (event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     select(store, [from]);
     focusDetails();

@@ -110,3 +110,11 @@ it("nothing, and what an alias stands for, is written out where all is JSON", ()
   const flow = pasteNodes(aPipeline("{nodes: [{id: b}]}"), TYPES, `nodes:\n${nodes}`, null, null)?.text;
   expect(aPipeline(flow).view.byId.get("a")?.config).toEqual(config);
 });
+
+describe("the port of an edge that is copied", () => {
+  it("is written as a person writes it", () => {
+    const nodes = "  - {id: is-new, type: condition, config: {expression: a}}\n  - {id: tell, type: log}\n";
+    const pipeline = aPipeline(aText(nodes, "edges:\n  - {from: is-new, to: tell, port: true}\n"));
+    expect(copyNodes(pipeline, new Set(["is-new", "tell"]))).toContain("{from: is-new, to: tell, port: true}");
+  });
+});

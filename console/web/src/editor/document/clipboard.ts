@@ -3,6 +3,7 @@
 import { Document, isCollection, isNode, isScalar, isSeq } from "yaml";
 import { freeAnchors, writtenOut } from "./anchors";
 import type { NodeTypes } from "./connecting";
+import { writtenPort } from "./edges";
 import { addAllAt, isJson } from "./edits";
 import { freeId } from "./nodes";
 import { bodyPath, ORDER, type Pipeline, readPipeline } from "./pipeline";
@@ -40,7 +41,7 @@ function outermost(view: PipelineView, ids: ReadonlySet<string>): readonly NodeV
 }
 
 function portOf({ from, to, port }: { from: string; to: string; port: string }): Fields {
-  return port === "out" ? { from, to } : { from, to, port };
+  return port === "out" ? { from, to } : { from, to, port: writtenPort(port) };
 }
 
 /** A part of the text with the comment behind it, moved to where it is indented by four. */

@@ -18,7 +18,12 @@ function edgeOf({ from, port, to }: Ends, node: NodeView | undefined, types: Nod
   const ports = node === undefined ? [] : portsOf(node, types);
   const isOrdinary = port !== ERROR_PORT && ports.length === 1;
   if (isOrdinary) return { from, to };
-  return { from, to, port: port === "true" ? true : port === "false" ? false : port };
+  return { from, to, port: writtenPort(port) };
+}
+
+/** A port as a person writes it: those of a condition without quotes. */
+export function writtenPort(port: string): string | boolean {
+  return port === "true" ? true : port === "false" ? false : port;
 }
 
 /** Remove an edge, whichever way it is written. */

@@ -23,6 +23,8 @@ function Comparison({ theirs }: { readonly theirs: Theirs }) {
       className="dialog dialog--compare"
       aria-labelledby="conflict-title"
       onCancel={(event) => event.preventDefault()}
+      // A browser closes it all the same when Escape is pressed again: nothing is decided then, and the next save asks anew.
+      onClose={() => store.setState({ theirs: null })}
     >
       <h2 id="conflict-title">Somebody else saved this pipeline meanwhile</h2>
       <p>

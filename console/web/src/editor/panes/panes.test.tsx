@@ -56,6 +56,16 @@ describe("an entry of the palette", () => {
   });
 });
 
+describe("what somebody else saved", () => {
+  it("is asked about again by the next save when the browser closed the dialog", () => {
+    draw(<Conflict />);
+    act(() => parts.store.setState({ theirs: { text: "", etag: "2", lineBreak: "\n" } }));
+    act(() => document.querySelector("dialog")?.dispatchEvent(new Event("close")));
+    expect(parts.store.getState().theirs).toBeNull();
+    expect(document.querySelector("dialog")).toBeNull();
+  });
+});
+
 describe("the focus", () => {
   const opener = () => document.querySelector<HTMLElement>("#before");
   const theirs = { text: aText("  - {id: b, type: log}\n"), etag: "2", lineBreak: "\n" as const };

@@ -26,6 +26,9 @@ COMPLETED = NODE_EVENTS + "completed"
 FAILED = NODE_EVENTS + "failed"
 PROGRESS = NODE_EVENTS + "progress"
 
+RUN_EVENTS = "dev.flume.run."
+"""What the types of events about runs begin with, which are for whoever listens for them."""
+
 FUNCTION = "flumefunction"
 """The extension by which an order names its function; orders for functions of this machine have none."""
 

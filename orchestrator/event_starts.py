@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from eventing.bodies import binary_value
 from eventing.cloudevents import CloudEvent, MalformedEventError
+from eventing.messages import RUN_EVENTS
 from flume.errors import FlumeError, NotFoundError, StoreError, UnavailableError
 from flume.ids import Millis, RunId
 from flume.pipeline import PipelineStatus
@@ -22,7 +23,6 @@ from orchestrator.chains import MAX_STARTS, Chains
 from orchestrator.engine import Started
 from orchestrator.event_triggers import (
     EVENT,
-    RUN_EVENTS,
     EventTriggers,
     Listener,
     first_wanting,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from eventing.cloudevents import CloudEvent
-from eventing.messages import NODE_EVENTS
+from eventing.messages import NODE_EVENTS, RUN_EVENTS
 from flume.errors import DefinitionError
 from flume.filters import Filter, parse_filters
 from flume.filters.only_type import only_type
@@ -34,20 +34,6 @@ PAGE = 100
 
 EVENT = "event"
 """The type of these triggers."""
-
-RUN_EVENTS = "dev.flume.run."
-"""What the types of events about runs begin with."""
-
-_ANY_EVENT = {
-    "specversion": "1.0",
-    "id": "any",
-    "source": "/any",
-    "type": "any",
-    "subject": "any",
-    "time": "1970-01-01T00:00:00Z",
-    "datacontenttype": "application/json",
-}
-"""An event that nobody asks for in particular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +219,7 @@ def _listener(record: PipelineRecord, position: int, entry: JsonObject) -> Liste
         position=position,
         is_enabled=bool(entry["enabled"]) and entry["id"] not in record.disabled_triggers,
         event_type=event_type,
-        hears_runs=may_be_of_run and not parsed.matches(_ANY_EVENT),
+        hears_runs=may_be_of_run and not parsed.takes_anything,
         filter=parsed,
     )
 

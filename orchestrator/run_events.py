@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eventing.cloudevents import CloudEvent, MalformedEventError, to_json
+from eventing.messages import RUN_EVENTS
 from flume.ids import Millis
 from flume.values import JsonObject
 from orchestrator.chains import ROOT_RUN
-from orchestrator.event_triggers import RUN_EVENTS, EventTriggers, source_of_runs
+from orchestrator.event_triggers import EventTriggers, source_of_runs
 from orchestrator.records import from_failure
 from orchestrator.state import Inline, Run, RunOrigin, RunStatus, ScopeOutput, SingleOutput
 from orchestrator.store import Audience, OutboxEntry

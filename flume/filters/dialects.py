@@ -101,6 +101,17 @@ class Cesql:
             return False
 
 
+_ANY_EVENT = {
+    "specversion": "1.0",
+    "id": "any",
+    "source": "/any",
+    "type": "any",
+    "subject": "any",
+    "time": "1970-01-01T00:00:00Z",
+    "datacontenttype": "application/json",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Tells which events are wanted: those that all of these filters match; with none, every event."""
@@ -111,6 +122,11 @@ class Filter:
         """Whether an event with these attributes is wanted. Never raises; what would take too much work is not wanted."""
         scope = Scope(attributes)
         return All(self.filters).matches(scope) and not scope.is_spent
+
+    @property
+    def takes_anything(self) -> bool:
+        """Whether an event is wanted that nobody asks for in particular."""
+        return self.matches(_ANY_EVENT)
 
 
 def _text(scope: Scope, name: str) -> str | None:

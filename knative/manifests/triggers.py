@@ -7,7 +7,7 @@ Orders for the same node type may go to several functions, so an order also name
 from collections.abc import Mapping
 from typing import Any
 
-from eventing.messages import COMPLETED, FAILED, FUNCTION, INVOKE, NODE_EVENTS
+from eventing.messages import COMPLETED, FAILED, FUNCTION, INVOKE, NODE_EVENTS, RUN_EVENTS
 from flume.filters import parse_filters
 from flume.pipeline import EventTrigger, Lane, Pipeline
 from knative.cluster import Cluster
@@ -31,23 +31,10 @@ from knative.timeouts import Timeouts, timeouts_of
 
 API = "eventing.knative.dev/v1"
 
-RUN_EVENTS = "dev.flume.run."
-"""What the types of events about runs begin with."""
-
 _RETRIES = {"retry": 6, "backoffPolicy": "exponential", "backoffDelay": "PT1S"}
 """A minute in all: what is still not delivered then is known to the orchestrator as a dead letter, which may try again."""
 
 _ANSWER_TIMEOUT = "PT30S"
-
-_ANY_EVENT = {
-    "specversion": "1.0",
-    "id": "any",
-    "source": "/any",
-    "type": "any",
-    "subject": "any",
-    "time": "1970-01-01T00:00:00Z",
-    "datacontenttype": "application/json",
-}
 
 
 def function_trigger(function: Function, cluster: Cluster, owner: Owner | None = None) -> Manifest:
@@ -100,7 +87,7 @@ def filters_of(trigger: EventTrigger) -> list[Manifest]:
     """
     filters = [_plain(each) for each in trigger.filters]
     kept_away = [NODE_EVENTS]
-    if parse_filters(trigger.filters).matches(_ANY_EVENT):
+    if parse_filters(trigger.filters).takes_anything:
         kept_away.append(RUN_EVENTS)
     return [*filters, *({"not": {"prefix": {"type": prefix}}} for prefix in kept_away)]
 

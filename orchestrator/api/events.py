@@ -20,8 +20,7 @@ from orchestrator.api.answers import json_response
 from orchestrator.api.context import TheCaller, TheOrchestrator, allowed_namespace
 from orchestrator.api.entrance import refusal_problem
 from orchestrator.api.event_bodies import most_of, read_events
-from orchestrator.api.hooks import PAUSED_RETRY_AFTER_S
-from orchestrator.api.problems import problem
+from orchestrator.api.problems import paused_problem
 from orchestrator.event_starts import gravest
 from orchestrator.node_reports import is_report
 
@@ -121,13 +120,7 @@ async def take_events_of_pipeline(
     if record.status is PipelineStatus.DRAFT:
         raise NotFoundError("pipeline", pipeline, f"in namespace '{namespace}' that is no draft")
     if record.status is PipelineStatus.PAUSED:
-        return problem(
-            503,
-            "pipeline-paused",
-            f"pipeline '{record.name}' is paused and takes no events",
-            instance=request.url.path,
-            headers={"Retry-After": str(PAUSED_RETRY_AFTER_S)},
-        )
+        return paused_problem(request, record.name, "events")
     errors = await _take_each(events, lambda event: orchestrator.event_starts.start(record, event))
     if errors:
         raise gravest(errors)

@@ -17,7 +17,7 @@ from flume.pipeline import PipelineStatus, WebhookAuth, WebhookTrigger
 from orchestrator.api.context import TheOrchestrator
 from orchestrator.api.invoke import START_ANSWERS, answer_start
 from orchestrator.api.parameters import hops, read_bounded, start_key, traceparent
-from orchestrator.api.problems import flume_problem, problem
+from orchestrator.api.problems import flume_problem, paused_problem, problem
 from orchestrator.runs import Start
 from orchestrator.service import Orchestrator
 from orchestrator.store import PipelineRecord
@@ -25,8 +25,6 @@ from orchestrator.store import PipelineRecord
 router = APIRouter(tags=["hooks"])
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-PAUSED_RETRY_AFTER_S = 60
 
 _CHALLENGES = {
     WebhookAuth.BEARER: 'Bearer realm="flume"',
@@ -67,13 +65,7 @@ async def _answer(orchestrator: Orchestrator, namespace: str, path: str, request
     if request.method not in trigger.methods:
         return _wrong_method(request, trigger)
     if record.status is PipelineStatus.PAUSED:
-        return problem(
-            503,
-            "pipeline-paused",
-            f"pipeline '{record.name}' is paused and takes no calls",
-            instance=request.url.path,
-            headers={"Retry-After": str(PAUSED_RETRY_AFTER_S)},
-        )
+        return paused_problem(request, record.name, "calls")
     called = HookRequest(
         method=request.method,
         path=request.url.path,

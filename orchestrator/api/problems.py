@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
+PAUSED_RETRY_AFTER_S = 60
+
 STORE_RETRY_AFTER_S = 5
 
 _UNPROCESSABLE = ("key-reused",)
@@ -152,6 +154,17 @@ def flume_problem(request: Request, error: FlumeError) -> Response:
         hint=getattr(error, "hint", ""),
         headers=headers,
         **more,
+    )
+
+
+def paused_problem(request: Request, pipeline: str, refused: str) -> Response:
+    """What a sender is told while a pipeline is paused; ``refused`` names what it does not take, such as ``events``."""
+    return problem(
+        503,
+        "pipeline-paused",
+        f"pipeline '{pipeline}' is paused and takes no {refused}",
+        instance=request.url.path,
+        headers={"Retry-After": str(PAUSED_RETRY_AFTER_S)},
     )
 
 

@@ -179,3 +179,16 @@ def context(chromium, server, watch):
 @pytest.fixture
 def page(context):
     return context.new_page()
+
+
+@pytest.fixture
+def pipeline(server):
+    """Saves a text as the pipeline `around`, which is deleted afterwards."""
+
+    def save(text):
+        headers = {"Content-Type": "application/yaml"}
+        answer = server.call("PUT", "/api/v1/pipelines/around", content=text.encode(), headers=headers)
+        assert answer.status_code < 300, answer.text
+
+    yield save
+    server.call("DELETE", "/api/v1/pipelines/around")

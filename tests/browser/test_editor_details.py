@@ -86,19 +86,6 @@ CROSSED = """
 """
 
 
-@pytest.fixture
-def pipeline(server):
-    """Saves a text as the pipeline `around`, which is deleted afterwards."""
-
-    def save(text):
-        headers = {"Content-Type": "application/yaml"}
-        answer = server.call("PUT", "/api/v1/pipelines/around", content=text.encode(), headers=headers)
-        assert answer.status_code < 300, answer.text
-
-    yield save
-    server.call("DELETE", "/api/v1/pipelines/around")
-
-
 def test_edges_go_round_the_cards_that_are_between_their_ends(page, pipeline):
     pipeline(AROUND)
     page.goto("/pipelines/around/edit")

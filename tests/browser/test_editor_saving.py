@@ -24,19 +24,6 @@ MANY_ALIASES = TEXT.replace("text: a}", "text: &t a}").replace(
 
 
 @pytest.fixture
-def pipeline(server):
-    """Saves a text as the pipeline `around`, which is deleted afterwards."""
-
-    def save(text):
-        headers = {"Content-Type": "application/yaml"}
-        answer = server.call("PUT", "/api/v1/pipelines/around", content=text.encode(), headers=headers)
-        assert answer.status_code < 300, answer.text
-
-    yield save
-    server.call("DELETE", "/api/v1/pipelines/around")
-
-
-@pytest.fixture
 def editor(page, pipeline):
     pipeline(TEXT)
     page.goto("/pipelines/around/edit")

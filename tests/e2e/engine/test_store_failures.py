@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -102,7 +103,9 @@ async def test_a_step_that_can_never_be_stored_fails_the_run_once(open_world, fr
         assert not world.engine.is_active(run_id)
 
 
-async def test_a_run_whose_failure_can_not_be_stored_either_is_let_go_of(open_world, fragile, caplog):
+@asynccontextmanager
+async def run_that_is_let_go_of(open_world, fragile):
+    """A world with a run that can neither go on nor be failed: the store refuses all commits from its first answer on."""
     release = asyncio.Event()
 
     async def work(context, value):
@@ -113,6 +116,11 @@ async def test_a_run_whose_failure_can_not_be_stored_either_is_let_go_of(open_wo
         fragile.store.refuses = lambda commit: True
         release.set()
         await world.is_true(lambda: not world.engine.is_active(run_id))
+        yield world, run_id
+
+
+async def test_a_run_whose_failure_can_not_be_stored_either_is_let_go_of(open_world, fragile, caplog):
+    async with run_that_is_let_go_of(open_world, fragile):
         tries = fragile.store.tries
         await asyncio.sleep(0.05)
         assert fragile.store.tries == tries
@@ -342,16 +350,7 @@ async def test_one_that_stops_looks_for_no_strays(open_world, clock, caplog):
 
 
 async def test_a_run_that_is_let_go_of_since_its_failure_can_not_be_stored_is_no_stray(open_world, fragile, caplog):
-    release = asyncio.Event()
-
-    async def work(context, value):
-        await release.wait()
-
-    async with open_world(wrap=fragile, does={"work": work}) as world:
-        run_id = await world.begin(CALL)
-        fragile.store.refuses = lambda commit: True
-        release.set()
-        await world.is_true(lambda: not world.engine.is_active(run_id))
+    async with run_that_is_let_go_of(open_world, fragile) as (world, run_id):
         for _ in range(3):
             await world.keeper.find_strays()
         await world.keeper.round()

@@ -18,20 +18,7 @@ from eventing.messages import FAILED, Progressed, answer_event, invoke_event, pr
 from eventing.remote import BusyError, CrashError, DeliveryError, RefusedError, UnreachedError
 from flume.errors import StoreError, UnavailableError
 from flume.nodes.outcomes import Result
-
-
-class Reports:
-    def __init__(self):
-        self.phases = []
-
-    def log(self, record):
-        pass
-
-    def progress(self, text):
-        pass
-
-    def phase(self, phase, *, ago_ms=0):
-        self.phases.append(phase)
+from tests.handing_over import Reports
 
 
 class Calls:

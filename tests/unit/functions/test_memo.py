@@ -8,22 +8,15 @@ import pytest
 from eventing.invocations import Failed, LogRecord
 from flume.nodes.outcomes import Result
 from functions.memo import SHORTEST_S, Done, LocalMemo
+from tests.clocks import StillClock
 from tests.contract.memo.conftest import Work
 
 KEEP_S = 1.0
 
 
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return StillClock()
 
 
 @pytest.fixture

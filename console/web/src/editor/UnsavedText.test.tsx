@@ -1,27 +1,16 @@
 // @vitest-environment happy-dom
 import { act, type ReactNode } from "react";
-import { createRoot, type Root } from "react-dom/client";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Api } from "../api/client";
 import { Boundary } from "../graph/Boundary";
+import { draw, onAPage } from "../testing/page";
 import { aText } from "./document/building";
 import { createEditorStore, type EditorParts, setText } from "./store";
 import { UnsavedText } from "./UnsavedText";
 
 const SAVED = aText("  - {id: a, type: log}\n");
-let root: Root;
 
-beforeEach(() => {
-  vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
-  const place = document.createElement("div");
-  document.body.replaceChildren(place);
-  root = createRoot(place, { onCaughtError: () => {} });
-});
-
-afterEach(() => {
-  act(() => root.unmount());
-  vi.unstubAllGlobals();
-});
+onAPage({ onCaughtError: () => {} });
 
 function Broken(): ReactNode {
   throw new Error("no box");
@@ -33,12 +22,10 @@ function drawBroken(typed: string): EditorParts {
   const api = new Api("/api/v1", "default");
   const parts = { store, api, types: new Map(), namespace: "default", mayChange: true, schema: {} };
   const rest = <UnsavedText parts={parts} />;
-  act(() =>
-    root.render(
-      <Boundary what="The editor" advice="Load the page again." onFailure={() => undefined} rest={rest}>
-        <Broken />
-      </Boundary>,
-    ),
+  draw(
+    <Boundary what="The editor" advice="Load the page again." onFailure={() => undefined} rest={rest}>
+      <Broken />
+    </Boundary>,
   );
   return parts;
 }

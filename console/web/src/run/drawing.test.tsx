@@ -1,29 +1,13 @@
 // @vitest-environment happy-dom
 import { act, type ReactNode } from "react";
-import { createRoot, type Root } from "react-dom/client";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Boundary } from "../graph/Boundary";
 import { Details } from "../graph/Details";
+import { draw, onAPage } from "../testing/page";
 import { ActButton } from "./ActButton";
 import type { Outcome } from "./actions";
 
-let root: Root;
-
-beforeEach(() => {
-  vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
-  const place = document.createElement("div");
-  document.body.replaceChildren(place);
-  root = createRoot(place, { onCaughtError: () => {} });
-});
-
-afterEach(() => {
-  act(() => root.unmount());
-  vi.unstubAllGlobals();
-});
-
-function draw(content: ReactNode): void {
-  act(() => root.render(content));
-}
+onAPage({ onCaughtError: () => {} });
 
 function Broken(): ReactNode {
   throw new Error("no box");

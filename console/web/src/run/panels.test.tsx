@@ -1,26 +1,14 @@
 // @vitest-environment happy-dom
 import { act, type ReactNode } from "react";
-import { createRoot, type Root } from "react-dom/client";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Api } from "../api/client";
 import type { NodeRecord } from "../api/schema";
 import { aNode, aRun, at } from "../model/building";
+import { drawAndWait, onAPage } from "../testing/page";
 import { Overview } from "./Overview";
 import { createRunStore, RunContext, type RunParts } from "./store";
 
-let root: Root;
-
-beforeEach(() => {
-  vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
-  const place = document.createElement("div");
-  document.body.replaceChildren(place);
-  root = createRoot(place);
-});
-
-afterEach(() => {
-  act(() => root.unmount());
-  vi.unstubAllGlobals();
-});
+onAPage();
 
 function partsOf(nodes: Record<string, NodeRecord> = {}): RunParts {
   const call = () => Promise.resolve({ items: [], nextCursor: null });
@@ -30,7 +18,7 @@ function partsOf(nodes: Record<string, NodeRecord> = {}): RunParts {
 
 /** Draw it, and wait for what it asks the API. */
 async function draw(parts: RunParts, content: ReactNode): Promise<void> {
-  await act(async () => root.render(<RunContext value={parts}>{content}</RunContext>));
+  await drawAndWait(<RunContext value={parts}>{content}</RunContext>);
 }
 
 const error = { code: "refused", message: "no", node: null, retryable: true };

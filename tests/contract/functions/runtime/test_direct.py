@@ -22,26 +22,10 @@ from eventing.invocations import Failed, LogRecord
 from eventing.messages import Progressed, answer_event, invoke_event, progress_event
 from eventing.remote import BusyError, CrashError, DeliveryError, RefusedError, UnreachedError
 from flume.nodes.outcomes import Result
+from tests.handing_over import Depot, Reports
 from tests.servers.own_process import do_without
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "function-in-javascript" / "function.mjs"
-
-
-class Reports:
-    def log(self, record):
-        pass
-
-    def progress(self, text):
-        pass
-
-    def phase(self, phase, *, ago_ms=0):
-        pass
-
-    def handed_over(self):
-        pass
-
-    def ready(self, *, for_ms):
-        pass
 
 
 class OnePlace:
@@ -58,24 +42,6 @@ class OnePlace:
     @asynccontextmanager
     async def place(self, invocation, on_start):
         yield self
-
-
-class Depot:
-    """Takes data as it is, unless it is told what to raise."""
-
-    def __init__(self, *, inward=None, outward=None):
-        self.inward = inward
-        self.outward = outward
-
-    async def travelling(self, event, invocation):
-        if self.outward:
-            raise self.outward
-        return event
-
-    async def whole(self, event, invocation):
-        if self.inward:
-            raise self.inward
-        return event
 
 
 @pytest.fixture

@@ -16,34 +16,7 @@ from eventing.messages import answer_event, invoke_event
 from eventing.remote import BusyError, DeliveryError, RefusedError, UnreachedError
 from flume.nodes.outcomes import Result
 from flume.pipeline import Lane
-
-
-class Reports:
-    def __init__(self):
-        self.phases = []
-
-    def log(self, record):
-        pass
-
-    def progress(self, text):
-        pass
-
-    def phase(self, phase, *, ago_ms=0):
-        self.phases.append(phase)
-
-    def handed_over(self):
-        pass
-
-    def ready(self, *, for_ms):
-        pass
-
-
-class Depot:
-    async def travelling(self, event, invocation):
-        return event
-
-    async def whole(self, event, invocation):
-        return event
+from tests.handing_over import Depot, Reports
 
 
 @pytest.fixture

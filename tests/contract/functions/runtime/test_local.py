@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,40 +28,11 @@ from functions.local import LocalFunctions
 from functions.local_pool import LocalOptions
 from functions.local_process import LONGEST_LINE
 from orchestrator.gate import FairGate
+from tests.handing_over import Depot, Reports
 
 pytestmark = pytest.mark.slow
 
 LONG_S = 600.0
-
-
-class Depot:
-    """Keeps nothing apart."""
-
-    async def travelling(self, event, invocation):
-        return event
-
-    async def whole(self, event, invocation):
-        return event
-
-
-@dataclass
-class Reports:
-    phases: list = field(default_factory=list)
-
-    def log(self, record):
-        pass
-
-    def progress(self, text):
-        pass
-
-    def phase(self, phase, *, ago_ms=0):
-        self.phases.append(phase)
-
-    def handed_over(self):
-        pass
-
-    def ready(self, *, for_ms):
-        pass
 
 
 @dataclass

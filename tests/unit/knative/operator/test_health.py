@@ -4,19 +4,12 @@ import pytest
 
 from knative.operator.health import CONTACT_S, ROUND_S, Pulse, health_app
 from knative.operator.metrics import Metrics, Outcome
-
-
-class Clock:
-    def __init__(self):
-        self.now = 50.0
-
-    def __call__(self):
-        return self.now
+from tests.clocks import StillClock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return StillClock(50.0)
 
 
 @pytest.fixture

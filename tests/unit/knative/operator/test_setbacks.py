@@ -8,6 +8,7 @@ import pytest
 from knative.operator.actions import Apply, DeletePipeline, Remove, SavePipeline, SetStatus, StartRun
 from knative.operator.kinds import PIPELINE, RUN, Reference
 from knative.operator.setbacks import FIRST_S, LONGEST_AWAY_S, LONGEST_S, Setbacks
+from tests.clocks import StillClock
 
 GREET = Reference(PIPELINE, "shop", "greet", "uid-1")
 OTHER = Reference(PIPELINE, "shop", "other", "uid-2")
@@ -34,17 +35,9 @@ EACH = {
 }
 
 
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return StillClock()
 
 
 @pytest.fixture

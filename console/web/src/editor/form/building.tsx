@@ -1,30 +1,21 @@
 /** For tests of forms: draws them on a page of their own, and does what hands do there. */
 
 import { act, type ReactNode } from "react";
-import { createRoot, type Root } from "react-dom/client";
-import { afterEach, beforeEach, vi } from "vitest";
+import { beforeEach, vi } from "vitest";
 import { Api } from "../../api/client";
+import * as page from "../../testing/page";
 import { TYPES } from "../document/building";
 import type { NodeTypes } from "../document/connecting";
 import { createEditorStore, EditorContext, type EditorParts } from "../store";
 
-let root: Root;
-
 /** A page for each test of the file, from which nothing is sent. */
 export function onAPage(): void {
+  page.onAPage();
   beforeEach(() => {
-    vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
     vi.stubGlobal(
       "fetch",
       vi.fn(() => Promise.reject(new Error("nothing is to be sent"))),
     );
-    const place = document.createElement("div");
-    document.body.replaceChildren(place);
-    root = createRoot(place);
-  });
-  afterEach(() => {
-    act(() => root.unmount());
-    vi.unstubAllGlobals();
   });
 }
 
@@ -35,7 +26,7 @@ export function anEditor(text: string, types: NodeTypes = TYPES): EditorParts {
 }
 
 export function draw(parts: EditorParts, content: ReactNode): void {
-  act(() => root.render(<EditorContext value={parts}>{content}</EditorContext>));
+  page.draw(<EditorContext value={parts}>{content}</EditorContext>);
 }
 
 /** What short messages say. */

@@ -1,7 +1,6 @@
 """What every measurement uses: runs from start to end, timing, percentiles and tables."""
 
 import gc
-import resource
 import statistics
 import sys
 import time
@@ -84,11 +83,6 @@ async def interleaved(
             await work()
             found[name].append((time.perf_counter() - began) * 1000)
     return {name: tuple(values) for name, values in found.items()}
-
-
-def peak_memory_mb() -> float:
-    """The most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def print_rows(title: str, rows: Sequence[Row], *, out: Callable[[str], object] = sys.stdout.write) -> None:

@@ -20,6 +20,7 @@ from knative.manifests.ping_sources import ping_source
 from knative.manifests.services import function_service
 from knative.manifests.triggers import event_trigger, function_trigger, model_trigger
 from knative.models import NODE_TYPES, Model
+from knative.resources.spec_models import API
 from knative.timeouts import timeout_problem, timeouts_of
 
 
@@ -138,7 +139,7 @@ def no_model(name: str) -> Problem:
         "no-model",
         "",
         f"nothing serves a model for '{name}' in lane gpu",
-        "apply a Model (apiVersion: flume.dev/v1), or set VLLM_URL to a model server that all share",
+        f"apply a Model (apiVersion: {API}), or set VLLM_URL to a model server that all share",
     )
 
 

@@ -42,7 +42,7 @@ export function followLive(): void {
   }).start();
 }
 
-export function showState(state: StreamState): void {
+function showState(state: StreamState): void {
   for (const element of document.querySelectorAll<HTMLElement>("[data-live-state]")) {
     element.dataset.state = state;
     element.textContent = WORDS[state];

@@ -87,7 +87,7 @@ function countLines(text: string): number {
 }
 
 /** Put the cursor at a line and a column, both counted from 1, and bring it into sight. */
-export function putCursor(field: HTMLTextAreaElement, line: number, column: number): void {
+function putCursor(field: HTMLTextAreaElement, line: number, column: number): void {
   const lines = field.value.split("\n");
   const before = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
   const place = Math.min(before + Math.min(column - 1, lines[line - 1]?.length ?? 0), field.value.length);

@@ -27,7 +27,7 @@ export interface Shape {
   readonly places: readonly (readonly [id: string, place: Point])[];
 }
 
-export function shapeOf(view: PipelineView, types: NodeTypes): Shape {
+function shapeOf(view: PipelineView, types: NodeTypes): Shape {
   const used = new Map<string, Set<string>>();
   for (const { from, port } of view.edges) used.set(from, (used.get(from) ?? new Set()).add(port));
   const nodes = view.nodes.map((node): ShapeNode => {
@@ -41,7 +41,7 @@ export function shapeOf(view: PipelineView, types: NodeTypes): Shape {
 }
 
 /** The ports of the type, others that edges leave by all the same, and `error` where it is used. */
-export function shownPorts(own: readonly string[], used: ReadonlySet<string>): readonly string[] {
+function shownPorts(own: readonly string[], used: ReadonlySet<string>): readonly string[] {
   const others = [...used].filter((port) => port !== ERROR_PORT && !own.includes(port));
   const ports = [...own, ...others, ...(used.has(ERROR_PORT) ? [ERROR_PORT] : [])];
   return ports.length === 1 ? [] : ports;

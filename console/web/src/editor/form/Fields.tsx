@@ -48,7 +48,7 @@ export function Fields({ schema, without, ...place }: FieldsProps) {
   );
 }
 
-export function FieldRow(props: FieldRowProps) {
+function FieldRow(props: FieldRowProps) {
   const { field, path } = props;
   const id = useId();
   const problem = useProblem(path);

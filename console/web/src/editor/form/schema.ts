@@ -36,7 +36,7 @@ export function fieldsOf(
   return [...fields.filter((field) => field.isRequired), ...fields.filter((field) => !field.isRequired)];
 }
 
-export function fieldOf(key: string, declared: Schema, root: Schema, isRequired = false): Field {
+function fieldOf(key: string, declared: Schema, root: Schema, isRequired = false): Field {
   const schema = resolved(declared, root);
   const { default: fallback } = declared;
   return {
